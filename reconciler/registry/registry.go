@@ -1,0 +1,132 @@
+// Package registry is the only code that speaks to image registries. It answers
+// the questions of a pass: which digest does this reference point to, and is the
+// content behind a digest never seen before what the digest says? It decides
+// nothing about tags, writes nothing, and keeps nothing that a restart would miss.
+package registry
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/sync/singleflight"
+)
+
+// Options are the operator's. The zero value asks every host over HTTPS with the
+// credentials of the docker configuration.
+type Options struct {
+	Hosts    []Host
+	Keychain authn.Keychain // nil: the docker configuration (DOCKER_CONFIG, else ~/.docker)
+
+	Concurrency     int // questions under way at once; 0: 16
+	HostConcurrency int // the same for one host; 0: 8
+
+	UserAgent string // comes before go-containerregistry's own
+	Logger    *slog.Logger
+	Timeouts  Timeouts
+	Backoff   []time.Duration  // pause before each further try of one request; nil: 200ms, 1s
+	Now       func() time.Time // nil: time.Now
+}
+
+// Timeouts bound every wait for a host. Zero means the default.
+type Timeouts struct {
+	Dial     time.Duration // a connection, and separately its TLS handshake; 10s
+	Header   time.Duration // from a request to the header of its answer; 30s
+	Question time.Duration // all requests of one question to one host; 60s
+}
+
+// Host is what the operator says about one registry.
+type Host struct {
+	Name      string   // host[:port], as in references: docker.io, quay.io, registry.local:5000
+	Mirrors   []string // host[:port] or host[:port]/prefix, tried in order before the host itself
+	PlainHTTP bool     // the host may be asked without TLS
+	CAFile    string   // PEM file of authorities trusted for this host besides the system's
+}
+
+// Client answers questions. It is safe for concurrent use, and is kept for as long
+// as its options hold: it remembers tokens, connections, the digests whose content
+// it verified, and the hosts that are down.
+type Client struct {
+	opts      Options
+	policies  map[string]policy // by canonical host
+	keychain  *keychain
+	transport *transport
+	puller    *remote.Puller
+	slots     chan struct{}
+	questions singleflight.Group
+	contents  singleflight.Group
+
+	mu       sync.Mutex
+	hosts    map[string]*host
+	verified map[string]bool // digests
+}
+
+// New checks the options and reads the CA files. It connects to nothing.
+func New(opts Options) (*Client, error) {
+	opts = withDefaults(opts)
+	policies, err := policiesOf(opts.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	tr := newTransport(policies, opts)
+	keys := &keychain{inner: opts.Keychain, now: opts.Now, redirected: tr.redirected}
+	puller, err := remote.NewPuller(
+		remote.WithTransport(tr),
+		remote.WithAuthFromKeychain(keys),
+		remote.WithUserAgent(opts.UserAgent),
+		// Tries are the transport's business: it knows Retry-After and gives up at
+		// once where nobody listens.
+		remote.WithRetryPredicate(func(error) bool { return false }),
+		remote.WithRetryStatusCodes(),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		opts: opts, policies: policies, keychain: keys, transport: tr, puller: puller,
+		slots:    make(chan struct{}, opts.Concurrency),
+		hosts:    map[string]*host{},
+		verified: map[string]bool{},
+	}, nil
+}
+
+// Close drops idle connections. The client can still be used.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+func withDefaults(o Options) Options {
+	if o.Keychain == nil {
+		o.Keychain = authn.DefaultKeychain
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Backoff == nil {
+		o.Backoff = []time.Duration{200 * time.Millisecond, time.Second}
+	}
+	orDefault(&o.Concurrency, 16)
+	orDefault(&o.HostConcurrency, 8)
+	orDefault(&o.Timeouts.Dial, 10*time.Second)
+	orDefault(&o.Timeouts.Header, 30*time.Second)
+	orDefault(&o.Timeouts.Question, time.Minute)
+	return o
+}
+
+func orDefault[T int | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+var (
+	_ http.RoundTripper = (*transport)(nil)
+	_ authn.Keychain    = (*keychain)(nil)
+
+	errNotAMirror = errors.New("a mirror is host[:port] or host[:port]/prefix, without a scheme")
+)
