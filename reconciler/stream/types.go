@@ -19,6 +19,14 @@ const (
 	AnnotationPaused   = "imgstream.dev/paused"   // the reason; nothing moves while it is there
 	AnnotationReimport = "imgstream.dev/reimport" // a changed value asks for one import
 	AnnotationInterval = "imgstream.dev/interval" // how often a scheduled tag is asked for
+
+	annotationPolicy = "imgstream.dev/policy" // and those that begin with it and "-"
+)
+
+// Import modes of a tag.
+const (
+	ModeLegacy           = "Legacy"
+	ModePreserveOriginal = "PreserveOriginal"
 )
 
 // Pos is a place in the repository. Line counts from 1; 0 means the file as a whole.
@@ -101,7 +109,7 @@ type Tag struct {
 }
 
 // From is the source of a tag: spec.tags[].from. Validation has checked it: for a
-// DockerImage, Name parses with ParseImage; for the others with ParseSource.
+// DockerImage, Name parses with ParseImage; for the others From with ParseSource.
 type From struct {
 	Kind      string
 	Namespace string // "" = the stream's own
@@ -203,23 +211,4 @@ func (s *Status) Head() *Item {
 		return nil
 	}
 	return &s.Items[0]
-}
-
-// Tree is everything that one commit says about image streams.
-type Tree struct {
-	Settings Settings
-	Streams  []*Stream       // sorted by namespace and name; unique
-	Status   map[Ref]*Status // by tag; a file that cannot be read is in Broken instead
-	Broken   map[Ref]Problem // status files that cannot be used; their tags stand still
-	Problems []Problem       // sorted by position; includes those in Broken
-}
-
-// Stream finds a stream by namespace and name, or nil.
-func (t *Tree) Stream(namespace, name string) *Stream {
-	for _, s := range t.Streams {
-		if s.Namespace == namespace && s.Name == name {
-			return s
-		}
-	}
-	return nil
 }

@@ -1,0 +1,80 @@
+package stream
+
+import (
+	"maps"
+	"strings"
+)
+
+// Tag finds a tag of the stream by name, or nil.
+func (s *Stream) Tag(name string) *Tag {
+	for i := range s.Tags {
+		if s.Tags[i].Name == name {
+			return &s.Tags[i]
+		}
+	}
+	return nil
+}
+
+// Paused gives the reason why nothing moves: the tag's, else the stream's. A pause
+// without a reason is one too.
+func (s *Stream) Paused(tag *Tag) (reason string, ok bool) {
+	if reason, ok = tag.Annotations[AnnotationPaused]; ok {
+		return reason, true
+	}
+	reason, ok = s.Annotations[AnnotationPaused]
+	return reason, ok
+}
+
+// Source is what a status records of the spec's source, with only what the spec
+// sets; nil for a tag that is only pushed to. ownNamespace is the stream's.
+func (t *Tag) Source(ownNamespace string) *Source {
+	if t.From == nil {
+		return nil
+	}
+	src := &Source{
+		Kind:       t.From.Kind,
+		Name:       t.From.Name,
+		Reference:  t.Reference,
+		ImportMode: t.ImportMode,
+		Reimport:   t.Annotations[AnnotationReimport],
+	}
+	if t.From.Namespace != ownNamespace {
+		src.Namespace = t.From.Namespace
+	}
+	for name, value := range t.Annotations {
+		if name != annotationPolicy && !strings.HasPrefix(name, annotationPolicy+"-") {
+			continue
+		}
+		if src.Policy == nil {
+			src.Policy = map[string]string{}
+		}
+		src.Policy[name] = value
+	}
+	return src
+}
+
+// Equal says that an answer to one source is an answer to the other. Two nil
+// sources are equal.
+func (a *Source) Equal(b *Source) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name && a.Reference == b.Reference &&
+		a.ImportMode == b.ImportMode && a.Reimport == b.Reimport && maps.Equal(a.Policy, b.Policy)
+}
+
+// IsScheduled says whether the tag is imported again as time passes: by the spec,
+// else by the settings. A digest never changes, so a reference by digest is not.
+func (t *Tag) IsScheduled(settings Settings) bool {
+	if t.From == nil || t.From.Kind != KindDockerImage {
+		return false
+	}
+	img, err := ParseImage(t.From.Name)
+	if err != nil || img.Digest != "" {
+		return false
+	}
+	if t.Scheduled != nil {
+		return *t.Scheduled
+	}
+	return settings.Imports.Scheduled
+}

@@ -1,0 +1,150 @@
+package stream
+
+import (
+	"slices"
+	"strings"
+)
+
+const annotationPrefix = "imgstream.dev/"
+
+var (
+	tagFields    = []string{"name", "annotations", "from", "reference", "generation", "importPolicy", "referencePolicy"}
+	fromFields   = []string{"kind", "namespace", "name", "apiVersion", "uid", "resourceVersion", "fieldPath"}
+	importFields = []string{"insecure", "scheduled", "importMode"}
+	kinds        = []string{KindDockerImage, KindImageStreamTag, KindImageStreamImage}
+
+	laterAnnotations = []string{
+		annotationPolicy, annotationPolicy + "-range", annotationPolicy + "-pattern", annotationPolicy + "-order",
+		annotationPrefix + "min-age", annotationPrefix + "platforms",
+	}
+	knownAnnotations = append([]string{AnnotationPaused, AnnotationReimport, AnnotationInterval}, laterAnnotations...)
+)
+
+// tag reads one entry of spec.tags; ok is false where no name says which tag it
+// is. Every error of the entry blocks it (semantics.md 5).
+func (r *reader) tag(f field, s *Stream) (tag Tag, ok bool) {
+	before := r.errors
+	r.ref = s.TagRef(peek(f.value, "name"))
+	o := r.object(f, "spec.tags[]", tagFields...)
+	tag = Tag{Name: r.name(o, "name"), Pos: Pos{Line: f.line}}
+	if !IsTag(tag.Name) {
+		if r.ref.Tag = ""; r.errors == before {
+			r.errorf(o.at("name").line, `write letters, digits, "_", "." and "-", at most 128, beginning with a letter, digit or "_"`,
+				"spec.tags[].name %q is not the name of a tag", tag.Name)
+		}
+		return Tag{}, false
+	}
+	tag.Annotations = r.annotations(r.object(o.at("annotations"), "spec.tags[].annotations"), true)
+	if tag.Reference = r.on(o, "reference"); tag.Reference {
+		r.later(o.at("reference").line, "reference: true", "remove it, so that the image is imported")
+	}
+	r.from(o, s, &tag)
+	r.importPolicy(o, &tag)
+	r.referencePolicy(o, &tag)
+	tag.Blocked = r.errors > before
+	return tag, true
+}
+
+// later reports what would change the image and is not built yet.
+func (r *reader) later(line int, what, hint string) {
+	r.errorf(line, hint, "%s is not supported yet", what)
+}
+
+// from reads the source of a tag (openshift.md 1.3 V8 to V10, V16, V18).
+func (r *reader) from(o object, s *Stream, tag *Tag) {
+	if o.at("from").value == nil {
+		return
+	}
+	before := r.errors
+	f := r.object(o.at("from"), "spec.tags[].from", fromFields...)
+	tag.From = &From{Kind: r.text(f, "kind"), Namespace: r.name(f, "namespace"), Name: r.name(f, "name")}
+	if tag.From.Name == "" && r.errors == before {
+		r.errorf(f.at("name").line, "write what the tag takes its image from", "spec.tags[].from.name is missing")
+	}
+	if !slices.Contains(kinds, tag.From.Kind) && r.errors == before {
+		hint := didYouMean(tag.From.Kind, kinds)
+		if hint == "" {
+			hint = "write " + strings.Join(kinds, ", ")
+		}
+		r.errorf(f.at("kind").line, hint, "spec.tags[].from.kind %q is not known", tag.From.Kind)
+	}
+	if r.errors == before {
+		r.source(f, s, tag.From)
+	}
+}
+
+func (r *reader) source(f object, s *Stream, from *From) {
+	line := f.at("name").line
+	if from.Namespace != "" && !IsNamespace(from.Namespace) {
+		r.errorf(f.at("namespace").line, namespaceHint, "from.namespace %q is not a namespace", from.Namespace)
+	}
+	if from.Kind != KindDockerImage {
+		if _, err := ParseSource(s.Ref(), *from); err != nil {
+			r.errorf(line, "", "%v", err)
+		}
+		return
+	}
+	if _, err := ParseImage(from.Name); err != nil {
+		r.errorf(line, "write [registry/]repository[:tag] or [registry/]repository@digest", "from.name: %v", err)
+	}
+	if from.Namespace != "" && from.Namespace != s.Namespace {
+		r.errorf(f.at("namespace").line, "remove it", "from.namespace is not for kind: %s, whose images lie in a registry", KindDockerImage)
+	}
+}
+
+// importPolicy reads V11 and V14 of openshift.md 1.3.
+func (r *reader) importPolicy(o object, tag *Tag) {
+	p := r.object(o.at("importPolicy"), "spec.tags[].importPolicy", importFields...)
+	tag.Scheduled = r.flag(p, "scheduled")
+	if tag.Scheduled != nil && *tag.Scheduled && (tag.From == nil || tag.From.Kind != KindDockerImage) {
+		r.errorf(p.at("scheduled").line, "remove it: a tag that follows another moves with it", "only tags with from.kind: %s may be scheduled", KindDockerImage)
+	}
+	if tag.Insecure = r.on(p, "insecure"); tag.Insecure {
+		r.noticef(p.at("insecure").line, "the operator's plainHTTP or caFile of that host decides", "importPolicy.insecure has no effect here")
+	}
+	line := p.at("importMode").line
+	switch tag.ImportMode = r.text(p, "importMode"); tag.ImportMode {
+	case "", ModePreserveOriginal:
+	case ModeLegacy:
+		r.later(line, "importMode: Legacy", "write importMode: PreserveOriginal, or remove it")
+	default:
+		r.errorf(line, "write PreserveOriginal, or remove it", "importMode %q is not known", tag.ImportMode)
+	}
+}
+
+// referencePolicy reads V13 of openshift.md 1.3.
+func (r *reader) referencePolicy(o object, tag *Tag) {
+	p := r.object(o.at("referencePolicy"), "spec.tags[].referencePolicy", "type")
+	line := p.at("type").line
+	switch tag.ReferencePolicy = r.text(p, "type"); tag.ReferencePolicy {
+	case "", "Source":
+	case "Local":
+		r.later(line, "referencePolicy Local", "write type: Source, or remove referencePolicy")
+	default:
+		r.errorf(line, "write type: Source, or remove referencePolicy", "referencePolicy.type %q is not known", tag.ReferencePolicy)
+	}
+}
+
+// annotations reads them, and reports those of imgstream that are misspelt, not
+// built yet or without effect.
+func (r *reader) annotations(o object, onTag bool) map[string]string {
+	all := r.strings(o)
+	for _, f := range o.fields {
+		name := f.name
+		switch {
+		case !strings.HasPrefix(name, annotationPrefix):
+		case name == AnnotationPaused && all[name] == "false":
+			r.noticef(f.line, "remove the annotation to go on", "%s: \"false\" pauses: the value is the reason", name)
+		case name == AnnotationPaused, name == AnnotationReimport && onTag:
+		case name == AnnotationReimport:
+			r.errorf(f.line, "move it to the tag", "annotation %s stands on a stream", name)
+		case name == AnnotationInterval:
+			r.noticef(f.line, "", "annotation %s is not supported yet: sync asks for every scheduled tag", name)
+		case slices.Contains(laterAnnotations, name):
+			r.later(f.line, "annotation "+name, "remove it, so that tags are imported as their source says")
+		default:
+			r.errorf(f.line, didYouMean(name, knownAnnotations), "unknown annotation %s", name)
+		}
+	}
+	return all
+}
