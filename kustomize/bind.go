@@ -1,0 +1,140 @@
+package kustomize
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+)
+
+// bindEntry makes a use of an entry that has markers.
+func (s *scanner) bindEntry(e *entry) {
+	if len(e.marks) == 0 {
+		return
+	}
+	use := s.newUse(e.doc, e.trail, e.node.Line, e.marks[0].marker)
+	for _, m := range e.marks {
+		if m.ref != use.Ref {
+			s.problem(m.line, use.Path, finding{
+				message: fmt.Sprintf("two markers on one entry: %s here, %s on line %d", m.ref, use.Ref, e.marks[0].line),
+				hint:    "keep one",
+			})
+			return
+		}
+		if m.part != Whole {
+			s.problem(m.line, use.Path, finding{
+				message: fmt.Sprintf("%s:%s: a marker on an images: entry is for all of it", m.ref, m.part),
+				hint:    fmt.Sprintf("drop :%s", m.part),
+			})
+			return
+		}
+		if use.Paused == "" {
+			use.Paused = m.paused
+		}
+	}
+	use.entry, use.Refused = readEntry(e.node)
+	use.Label = use.entry.name.text
+	s.bind(use)
+}
+
+// bindValue makes a use of the value that a line comment stands behind.
+func (s *scanner) bindValue(c yamledit.Comment, m mark) {
+	var on []place
+	for _, p := range s.values[c.Line] {
+		if s.yaml.Span(p.node).Start < c.Start {
+			on = append(on, p)
+		}
+	}
+	switch {
+	case len(on) == 0:
+		s.problem(c.Line, "", finding{message: "the marker stands on no single value", hint: "put it at the end of the line of the value"})
+		return
+	case len(on) > 1:
+		s.problem(c.Line, "", finding{message: "several values stand on the line of the marker", hint: "write each on a line of its own"})
+		return
+	}
+	p := on[0]
+	use := s.newUse(p.doc, p.trail, p.node.Line, m.marker)
+	use.Part, use.Paused = m.part, m.paused
+	use.value = newField(p.node)
+	use.Label = p.label()
+	use.Refused = refuseValue(p.trail, use.value.text, m.part)
+	s.bind(use)
+}
+
+func (s *scanner) newUse(d *document, t trail, line int, m marker) Use {
+	return Use{
+		Line: line, Path: d.pathText(t), Document: d.id, Namespace: d.namespace, Ref: m.ref,
+		doc: d.index, at: slices.Concat(d.at, t.steps),
+	}
+}
+
+// bind adds a use after asking whether any image could be written there.
+func (s *scanner) bind(u Use) {
+	for _, e := range u.edits(u.probe()) {
+		if u.Refused != "" {
+			break
+		}
+		if refusal, ok := errors.AsType[*yamledit.Error](s.yaml.Check(e)); ok {
+			u.Refused = refusal.Reason
+		}
+	}
+	s.Uses = append(s.Uses, u)
+}
+
+// probe is an image that no file shows, in the repository that this use shows.
+func (u Use) probe() Image {
+	img := Image{Name: "probe.invalid/image", Tag: "probe", Digest: "sha256:" + strings.Repeat("0", 64)}
+	if u.entry != nil {
+		img.Name = u.entry.repository()
+	}
+	return img
+}
+
+// label names a value: the container's or element's name, else its last two keys.
+func (p place) label() string {
+	n := len(p.trail.steps)
+	if n == 0 {
+		return ""
+	}
+	parent := p.trail.nodes[n-1]
+	if name := text(parent, "name"); name != "" && get(parent, "name") != p.node {
+		return name
+	}
+	keys := p.trail.steps[max(0, n-2):]
+	if _, isIndex := keys[0].(int); isIndex {
+		keys = keys[1:]
+	}
+	return keys.String()
+}
+
+// isTemplate reports whether a text is filled in by a tool: Helm, Jinja, envsubst.
+func isTemplate(text string) bool {
+	return strings.Contains(text, "{{") || strings.Contains(text, "{%") || strings.Contains(text, "${")
+}
+
+// refuseValue says why a value is no image, so that nothing else is overwritten.
+func refuseValue(t trail, text string, part Part) string {
+	bare := !strings.Contains(text, "/")
+	isTag := len(t.steps) > 0 && (t.steps[len(t.steps)-1] == "tag" || t.steps[len(t.steps)-1] == "newTag")
+	_, tag, digest := splitPullSpec(text)
+	switch {
+	case isTemplate(text):
+		return "the value is a template expression"
+	case strings.Contains(text, "://"):
+		return "the value is a URL, not an image"
+	case strings.ContainsAny(text, " \t\n"):
+		return "the value holds white space: it is no image"
+	case strings.Contains(text, "="):
+		return "name=image strings are not supported yet"
+	case part == Whole && bare && (isTag || isDigest(text)):
+		return "the value is a part of an image: write :tag or :digest behind the stream tag"
+	case part == PartName && (tag != "" || digest != ""):
+		return "the value shows more than a name: drop :name to have all of it written"
+	case (part == PartTag || part == PartDigest) && !bare || part == PartDigest && strings.Contains(text, "@"):
+		return fmt.Sprintf("the value is no %s", part)
+	}
+	return ""
+}

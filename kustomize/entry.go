@@ -1,0 +1,128 @@
+package kustomize
+
+import (
+	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+)
+
+// list is one images: list of a kustomization.
+type list struct {
+	doc     *document
+	line    int // of its key
+	entries []*entry
+}
+
+// entry is one element of an images: list.
+type entry struct {
+	doc         *document
+	node        *yaml.Node
+	trail       trail
+	dash        int // line of its dash; of its beginning in a flow list
+	dashColumn  int
+	first, last int // lines of its text
+	marks       []mark
+}
+
+// mark is a marker that was found on an entry.
+type mark struct {
+	line int
+	marker
+}
+
+// lists finds the images: lists of a kustomization. kustomize takes Images: for
+// images: too; such entries are found so that their refusal can be reported.
+func lists(y *yamledit.File, d *document) []*list {
+	if !d.kustomization || d.root.Kind != yaml.MappingNode {
+		return nil
+	}
+	var all []*list
+	for i := 0; i+1 < len(d.root.Content); i += 2 {
+		key, value := d.root.Content[i], d.root.Content[i+1]
+		if !strings.EqualFold(keyName(key), "images") {
+			continue
+		}
+		l := &list{doc: d, line: key.Line}
+		if value.Kind == yaml.SequenceNode {
+			l.entries = entries(y, d, value)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+func entries(y *yamledit.File, d *document, seq *yaml.Node) []*entry {
+	var all []*entry
+	above := seq.Line - 1
+	for i, n := range seq.Content {
+		e := &entry{doc: d, node: n}
+		e.trail = trail{}.down(d.root, "images").down(seq, i)
+		e.first, e.last = y.Lines(n)
+		e.dash, e.dashColumn = e.first, n.Column
+		for line := above + 1; line <= e.first && seq.Style&yaml.FlowStyle == 0; line++ {
+			if t := strings.TrimLeft(y.Line(line), " "); strings.HasPrefix(t, "-") {
+				e.dash, e.dashColumn = line, len(y.Line(line))-len(t)+1
+				break
+			}
+		}
+		above = e.last
+		all = append(all, e)
+	}
+	return all
+}
+
+// field is a key's value as parsed.
+type field struct {
+	there bool
+	text  string
+	str   bool // every reader takes it for a string
+}
+
+func newField(n *yaml.Node) field {
+	return field{there: n != nil, text: scalarText(n), str: n != nil && yamledit.IsString(n)}
+}
+
+// entryValues is what an entry says.
+type entryValues struct{ name, newName, newTag, digest field }
+
+var entryKeys = []string{"name", "newName", "newTag", "digest"}
+
+// readEntry gives what an entry says, and why it cannot be edited; "" when it can.
+func readEntry(n *yaml.Node) (v *entryValues, refused string) {
+	v = &entryValues{newField(get(n, "name")), newField(get(n, "newName")), newField(get(n, "newTag")), newField(get(n, "digest"))}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i].Value
+		fold := strings.ToLower(key)
+		switch {
+		case n.Content[i].Kind != yaml.ScalarNode:
+			return v, "a key of the entry is no plain word"
+		case key == "<<":
+			return v, "the entry has a merge key (<<): what it says stands elsewhere too"
+		case seen[fold]:
+			return v, "the entry has the key " + key + " twice: readers differ in which one counts"
+		}
+		seen[fold] = true
+		for _, known := range entryKeys {
+			if key != known && fold == strings.ToLower(known) {
+				return v, "the entry's key " + key + " is not written " + known + ", though kustomize reads it"
+			}
+		}
+	}
+	for _, f := range []field{v.name, v.newName, v.newTag, v.digest} {
+		if isTemplate(f.text) {
+			return v, "the entry holds a template expression: " + f.text
+		}
+	}
+	switch {
+	case v.name.text == "":
+		return v, "the entry has no name"
+	case strings.HasPrefix(v.newTag.text, "@"):
+		return v, "newTag begins with @"
+	case strings.Contains(v.newTag.text, "@") && v.digest.there:
+		return v, "newTag holds a digest and there is a digest too"
+	}
+	return v, ""
+}

@@ -1,0 +1,127 @@
+// Package kustomize knows where YAML files name images: in the images: entries
+// of kustomizations and in single values, each bound to an image stream by a
+// marker comment. It says what a file binds (Parse), whether a place already
+// shows an image (Use.Shows), and edits the places that do not (Apply).
+//
+// It knows no image streams, only "this place wants that image"; it reads no
+// file system, and it never changes a byte that it cannot account for.
+package kustomize
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+)
+
+// ErrUnproven is what every refusal to edit is; the file stays as it is.
+var ErrUnproven = yamledit.ErrUnproven
+
+// MaxSize is how large a file with markers may be, in bytes.
+const MaxSize = yamledit.MaxSize
+
+// Image is what a consumer should show.
+type Image struct {
+	Name   string // the repository: quay.io/keycloak/keycloak
+	Tag    string // for people: 25.0.3; "" = unknown, what stands there is left
+	Digest string // sha256:…
+}
+
+// Problem is one finding in a file.
+type Problem struct {
+	Line    int    // from 1; 0 = the file as a whole
+	Path    string // key path of the place it is about; "" = none
+	Notice  bool   // information, not something to mend
+	Message string
+	Hint    string // what to write instead; may be empty
+}
+
+// File is what the bytes of one file bind. It depends on the base name and the
+// bytes alone.
+type File struct {
+	Uses     []Use     // by line
+	Problems []Problem // by line
+	// Broken says why a file that holds a marker cannot be read: too large, a
+	// template, not YAML. Then there are no Uses.
+	Broken string
+}
+
+// Part is what of an image a marker asks for.
+type Part string
+
+// The parts; Whole is everything: the full pull spec, or all keys of an entry.
+const (
+	Whole      Part = ""
+	PartName   Part = "name"
+	PartTag    Part = "tag"
+	PartDigest Part = "digest"
+)
+
+// Use is one place that is bound to a tag of an image stream. Document and Path
+// identify it within its file.
+type Use struct {
+	Line      int    // of the entry's first key, or of the value
+	Path      string // images[name=keycloak]; spec.template.spec.containers[name=web].image
+	Document  string // apiVersion/kind/namespace/name, else the document's index from 0
+	Namespace string // the kustomization's namespace:, else metadata.namespace; "" = stated nowhere
+	Ref       string // as written, without part: [namespace/]stream:tag
+	Part      Part
+	Paused    string // the reason why a person stopped it; "" = not paused
+	Label     string // what a person calls it: the entry's or container's name, else the last keys
+	Refused   string // why it can never be edited as the file is; "" = editable. Not among the Problems
+
+	doc   int
+	at    yamledit.Path // the entry, or the value
+	entry *entryValues  // nil: a single value
+	value field
+}
+
+// IsYAML reports whether a file of that name can bind anything: .yaml, .yml,
+// and Kustomization, which has no extension.
+func IsYAML(name string) bool {
+	base := path.Base(name)
+	ext := path.Ext(base)
+	return ext == ".yaml" || ext == ".yml" || base == "Kustomization"
+}
+
+// Parse finds what a file binds. It returns nil when that is nothing, without
+// parsing: when the name is no YAML file's or the bytes hold no marker.
+func Parse(name string, src []byte) *File {
+	if !IsYAML(name) || !bytes.Contains(src, []byte(markerKey)) {
+		return nil
+	}
+	y, broken := parse(src)
+	if broken != "" {
+		return &File{Broken: broken}
+	}
+	return read(name, y)
+}
+
+// parse gives the parsed file, or why there is none.
+func parse(src []byte) (y *yamledit.File, broken string) {
+	y, err := yamledit.Parse(src)
+	switch {
+	case err == nil:
+		return y, ""
+	case len(src) > MaxSize:
+		return nil, err.Error()
+	case bytes.Contains(src, []byte("{{")) || bytes.Contains(src, []byte("{%")):
+		return nil, "a template, not YAML: " + strings.TrimPrefix(err.Error(), "not YAML: ")
+	}
+	return nil, err.Error()
+}
+
+// Find is the use with that identity.
+func (f *File) Find(document, path string) (Use, bool) {
+	i := slices.IndexFunc(f.Uses, func(u Use) bool { return u.Document == document && u.Path == path })
+	if i < 0 {
+		return Use{}, false
+	}
+	return f.Uses[i], true
+}
+
+func (f *File) problem(line int, path string, p finding) {
+	f.Problems = append(f.Problems, Problem{Line: line, Path: path, Notice: p.notice, Message: p.message, Hint: p.hint})
+}

@@ -1,0 +1,261 @@
+package kustomize
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+)
+
+// scanner attributes the marker comments of one file to what they stand on, by
+// line and column: the YAML parser moves comments between nodes.
+type scanner struct {
+	*File
+	yaml     *yamledit.File
+	comments []yamledit.Comment
+	docs     []*document
+	lists    []*list
+	values   map[int][]place // by last line, for the lines that hold a marker
+}
+
+// place is one value that a marker can stand on.
+type place struct {
+	doc   *document
+	node  *yaml.Node
+	trail trail
+}
+
+// read finds the uses of a parsed file.
+func read(name string, y *yamledit.File) *File {
+	s := &scanner{
+		File: &File{}, yaml: y, comments: y.Comments(),
+		docs: documents(name, y.Documents()), values: map[int][]place{},
+	}
+	s.findPlaces()
+	for i, c := range s.comments {
+		if !strings.Contains(c.Text, markerKey) {
+			continue
+		}
+		m, ok, found := parseMarker(c.Text)
+		for _, f := range found {
+			s.problem(c.Line, "", f)
+		}
+		if ok {
+			s.attribute(i, mark{c.Line, m})
+		}
+	}
+	for _, l := range s.lists {
+		for _, e := range l.entries {
+			s.bindEntry(e)
+		}
+	}
+	s.reportTexts()
+	slices.SortStableFunc(s.Uses, func(a, b Use) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(s.Problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return s.File
+}
+
+func (s *scanner) findPlaces() {
+	lines := map[int]bool{}
+	for _, c := range s.comments {
+		if !c.Own && strings.Contains(c.Text, markerKey) {
+			lines[c.Line] = true
+		}
+	}
+	for _, d := range s.docs {
+		s.lists = append(s.lists, lists(s.yaml, d)...)
+		if len(lines) > 0 {
+			s.walk(d, d.root, trail{}, lines)
+		}
+	}
+}
+
+// walk collects the values that end on a line with a marker; a block scalar
+// counts where it begins, since its marker stands behind its | or >.
+func (s *scanner) walk(d *document, n *yaml.Node, t trail, lines map[int]bool) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			s.walk(d, n.Content[i+1], t.down(n, keyName(n.Content[i])), lines)
+		}
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			s.walk(d, c, t.down(n, i), lines)
+		}
+	default:
+		_, line := s.yaml.Lines(n)
+		if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+			line = n.Line
+		}
+		if lines[line] {
+			s.values[line] = append(s.values[line], place{d, n, t.clone()})
+		}
+	}
+}
+
+// attribute gives the marker in comment i to its entry or value, or reports
+// that there is none.
+func (s *scanner) attribute(i int, m mark) {
+	c := s.comments[i]
+	for _, l := range s.lists {
+		e, f := l.take(s, i)
+		switch {
+		case f != nil:
+			s.problem(c.Line, "images", *f)
+			return
+		case e != nil:
+			e.marks = append(e.marks, m)
+			return
+		}
+	}
+	if c.Own {
+		s.problem(c.Line, "", s.aloof(i))
+		return
+	}
+	s.bindValue(c, m)
+}
+
+// take finds the entry of the list that comment i belongs to; a finding says
+// that it stands in the list and yet on no entry.
+func (l *list) take(s *scanner, i int) (*entry, *finding) {
+	c := s.comments[i]
+	var on []*entry
+	for _, e := range l.entries {
+		if e.dash <= c.Line && c.Line <= e.last && (!c.Own || c.Line > e.dash) {
+			on = append(on, e)
+		}
+	}
+	switch {
+	case c.Line == l.line || c.Own && s.standsAbove(i, l.line) && !s.commentedOut(i):
+		return nil, &finding{message: "the marker stands on images: itself", hint: "put it above the dash of the entry, or behind a key of it"}
+	case len(on) == 1 && on[0].node.Kind != yaml.MappingNode:
+		return nil, &finding{message: "the entry has no keys", hint: "write - name: IMAGE"}
+	case len(on) == 1:
+		return on[0], nil
+	case len(on) > 1:
+		return nil, &finding{message: "several entries stand on the line of the marker", hint: "write each on lines of its own"}
+	case c.Own && c.Line > l.line:
+		return l.takeBetween(s, i)
+	}
+	return nil, nil
+}
+
+var commentedKey = regexp.MustCompile(`^#+\s*(-\s+)?(name|newName|newTag|digest)\s*:`)
+
+// takeBetween finds the entry for a marker on a line of its own between two
+// entries, or below the last one: what it stands above, unless it is indented as
+// a part of the entry before it.
+func (l *list) takeBetween(s *scanner, i int) (*entry, *finding) {
+	c := s.comments[i]
+	after := slices.IndexFunc(l.entries, func(e *entry) bool { return e.dash > c.Line })
+	before := after - 1
+	if after < 0 {
+		before = len(l.entries) - 1
+	}
+	inside := before >= 0 && c.Column > l.entries[before].dashColumn
+	switch {
+	case after < 0 && (!inside || !s.blankBetween(l.entries[before].last, c.Line)):
+		return nil, nil
+	case s.commentedOut(i):
+		return nil, &finding{notice: true, message: "the marker stands above an entry that is commented out"}
+	case after < 0:
+		return mapping(l.entries[before])
+	case inside:
+		return nil, &finding{
+			message: "the marker stands between two entries and may belong to either",
+			hint:    "put it behind a key of its entry, or above its dash and as far left as the dash",
+		}
+	}
+	return mapping(l.entries[after])
+}
+
+func mapping(e *entry) (*entry, *finding) {
+	if e.node.Kind != yaml.MappingNode {
+		return nil, &finding{message: "the marker stands above an entry without keys", hint: "write - name: IMAGE"}
+	}
+	return e, nil
+}
+
+// commentedOut reports whether the comments that follow comment i line by line
+// hold keys of an entry.
+func (s *scanner) commentedOut(i int) bool {
+	line := s.comments[i].Line
+	for _, c := range s.comments[i+1:] {
+		if !c.Own || c.Line != line+1 {
+			return false
+		}
+		if commentedKey.MatchString(c.Text) {
+			return true
+		}
+		line = c.Line
+	}
+	return false
+}
+
+// standsAbove reports whether only comments lie between comment i and a line.
+func (s *scanner) standsAbove(i, line int) bool {
+	for at := s.comments[i].Line + 1; at <= line; at++ {
+		if at == line {
+			return true
+		}
+		if !strings.HasPrefix(strings.TrimLeft(s.yaml.Line(at), " \t"), "#") {
+			return false
+		}
+	}
+	return false
+}
+
+// blankBetween reports whether nothing but blank lines and comments lies between two lines.
+func (s *scanner) blankBetween(from, to int) bool {
+	for at := from + 1; at < to; at++ {
+		if t := strings.TrimLeft(s.yaml.Line(at), " \t"); t != "" && t[0] != '#' {
+			return false
+		}
+	}
+	return true
+}
+
+// aloof says why a marker on a line of its own binds nothing.
+func (s *scanner) aloof(i int) finding {
+	if s.commentedOut(i) {
+		return finding{notice: true, message: "the marker stands above an entry that is commented out"}
+	}
+	return finding{
+		message: "the marker stands on a line of its own and above no images: entry of a kustomization",
+		hint:    "put it at the end of the line of the value",
+	}
+}
+
+// reportTexts says where the word of a marker is text of a value: people who
+// write it into a patch or a script may think that it binds something.
+func (s *scanner) reportTexts() {
+	src, count, first := s.yaml.Bytes(), bytes.Count(s.yaml.Bytes(), []byte(markerKey)), 0
+	for _, c := range s.comments {
+		count -= strings.Count(c.Text, markerKey)
+	}
+	if count == 0 {
+		return
+	}
+	covered := s.comments
+	for at := 0; first == 0; {
+		next := at + bytes.Index(src[at:], []byte(markerKey))
+		for len(covered) > 0 && covered[0].Start+len(covered[0].Text) <= next {
+			covered = covered[1:]
+		}
+		if len(covered) == 0 || next < covered[0].Start {
+			first = 1 + bytes.Count(src[:next], []byte("\n"))
+		}
+		at = next + len(markerKey)
+	}
+	s.problem(first, "", finding{
+		notice:  true,
+		message: fmt.Sprintf("%s stands in the text of a value (%d times in the file) and binds nothing there", markerKey, count),
+		hint:    "a marker is a comment of the file itself",
+	})
+}

@@ -1,0 +1,110 @@
+package kustomize
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+)
+
+var digestText = regexp.MustCompile(`^sha(256|512):[0-9a-f]+$`)
+
+func isDigest(s string) bool { return digestText.MatchString(s) }
+
+// Shows reports whether the place says img already, in its own spelling. It
+// compares a few strings and parses nothing.
+func (u Use) Shows(img Image) bool {
+	return img.complete() && len(u.edits(img)) == 0
+}
+
+// complete reports whether an image can be written at all.
+func (img Image) complete() bool { return img.Name != "" && isDigest(img.Digest) }
+
+// edits are what must change for the place to say img; none when it does.
+func (u Use) edits(img Image) []yamledit.Edit {
+	if u.entry != nil {
+		return u.entryEdits(img)
+	}
+	want := u.spell(img)
+	unknown := u.Part == PartTag && img.Tag == "" && want == u.value.text
+	if unknown || u.value.str && u.value.text == want {
+		return nil
+	}
+	return []yamledit.Edit{{Doc: u.doc, Path: u.at, Value: want}}
+}
+
+// spell is what a single value becomes.
+func (u Use) spell(img Image) string {
+	old := u.value.text
+	switch u.Part {
+	case PartName:
+		return img.Name
+	case PartDigest:
+		return img.Digest
+	case PartTag:
+		return spellTag(old, img)
+	}
+	if _, tag, _ := splitPullSpec(old); tag != "" {
+		return img.Name + ":" + firstOf(img.Tag, tag) + "@" + img.Digest
+	}
+	return img.Name + "@" + img.Digest
+}
+
+// spellTag is what a tag field becomes: TAG@digest where a digest stands in it,
+// else the tag alone. An unknown tag leaves what is there.
+func spellTag(old string, img Image) string {
+	tag, _, both := strings.Cut(old, "@")
+	tag = firstOf(img.Tag, tag)
+	if both {
+		return tag + "@" + img.Digest
+	}
+	return tag
+}
+
+// entryEdits are the edits of an images: entry (product.md 2, "Spellings of an
+// entry"). A new name is inserted before a new digest.
+func (u Use) entryEdits(img Image) []yamledit.Edit {
+	v := u.entry
+	var edits []yamledit.Edit
+	put := func(key string, f field, value string) {
+		if f.there && f.str && f.text == value {
+			return
+		}
+		e := yamledit.Edit{Doc: u.doc, Path: append(slices.Clip(u.at), key), Value: value}
+		if !f.there {
+			e.Path, e.Insert = u.at, key
+		}
+		edits = append(edits, e)
+	}
+	if v.repository() != img.Name {
+		put("newName", v.newName, img.Name)
+	}
+	inTag := strings.Contains(v.newTag.text, "@")
+	if v.newTag.text != "" && (inTag || img.Tag != "") {
+		put("newTag", v.newTag, spellTag(v.newTag.text, img))
+	}
+	if !inTag {
+		put("digest", v.digest, img.Digest)
+	}
+	return edits
+}
+
+// repository is the name that the entry gives its images now.
+func (v *entryValues) repository() string { return firstOf(v.newName.text, v.name.text) }
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// splitPullSpec takes [registry[:port]/]repository[:tag][@digest] apart.
+func splitPullSpec(s string) (repository, tag, digest string) {
+	s, digest, _ = strings.Cut(s, "@")
+	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, '/') {
+		return s[:i], s[i+1:], digest
+	}
+	return s, "", digest
+}

@@ -1,0 +1,309 @@
+package yamledit
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	yaml "go.yaml.in/yaml/v3"
+)
+
+// Edit is one intended change.
+type Edit struct {
+	Doc    int    // index of the document
+	Path   Path   // to the scalar to set; with Insert, to the mapping that gets the key
+	Insert string // a key that the mapping does not have; it is put behind its last one
+	Value  string // what the value becomes: always a string, whatever it looks like
+}
+
+// Path leads from the root of a document to a node: a string is a key of a
+// mapping, an int an index into a sequence.
+type Path []any
+
+// String gives images[0].newTag.
+func (p Path) String() string {
+	var b strings.Builder
+	for _, step := range p {
+		switch step := step.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", step)
+		case string:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(step)
+		}
+	}
+	return b.String()
+}
+
+// replacement is one span of the file and what stands there instead.
+type replacement struct {
+	Span
+	text string
+}
+
+// pair is a key that is inserted.
+type pair struct{ key, value string }
+
+// change collects what the edits of one call do: to nodes, for the proof, and to bytes.
+type change struct {
+	set    map[*yaml.Node]string
+	insert map[*yaml.Node][]pair
+	order  []*yaml.Node // of the mappings in insert
+	bytes  []replacement
+}
+
+// Check is the refusal that Apply would answer to e before it looks at the
+// result, or nil. It costs no parse.
+func (f *File) Check(e Edit) error {
+	_, err := f.plan([]Edit{e})
+	return err
+}
+
+// Apply makes all edits at once and proves them with one parse of the result.
+// It either makes all of them or returns an *Error.
+func (f *File) Apply(edits ...Edit) (*File, error) {
+	c, err := f.plan(edits)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.bytes) == 0 {
+		return f, nil
+	}
+	g, err := Parse(f.splice(c.bytes))
+	if err != nil {
+		return nil, refuse(0, "with the new value the file is broken: %v", err)
+	}
+	if err := prove(f, g, c); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func (f *File) plan(edits []Edit) (*change, error) {
+	c := &change{set: map[*yaml.Node]string{}, insert: map[*yaml.Node][]pair{}}
+	for _, e := range edits {
+		n, err := f.find(e)
+		if err != nil {
+			return nil, err
+		}
+		if !writable(e.Value) || !writable(e.Insert) {
+			return nil, refuse(n.Line, "the new value does not fit on one line of text")
+		}
+		if e.Insert == "" {
+			err = f.planSet(c, n, e.Value)
+		} else {
+			err = f.planInsert(c, n, pair{e.Insert, e.Value})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range c.order {
+		r, err := f.insertion(n, c.insert[n])
+		if err != nil {
+			return nil, err
+		}
+		c.bytes = append(c.bytes, r...)
+	}
+	slices.SortStableFunc(c.bytes, func(a, b replacement) int { return cmp.Compare(a.Start, b.Start) })
+	for i, r := range c.bytes[min(1, len(c.bytes)):] {
+		if r.Start < c.bytes[i].End {
+			return nil, refuse(f.line(r.Start), "two edits of the same bytes")
+		}
+	}
+	return c, nil
+}
+
+func (f *File) splice(rs []replacement) []byte {
+	var b bytes.Buffer
+	at := 0
+	for _, r := range rs {
+		b.Write(f.src[at:r.Start])
+		b.WriteString(r.text)
+		at = r.End
+	}
+	b.Write(f.src[at:])
+	return b.Bytes()
+}
+
+// find follows the path. It refuses where two readers of the file could end at
+// different values, and where an alias repeats what would change.
+func (f *File) find(e Edit) (*yaml.Node, error) {
+	if e.Doc < 0 || e.Doc >= len(f.docs) {
+		return nil, refuse(0, "no document %d", e.Doc)
+	}
+	n := f.docs[e.Doc]
+	for i, step := range e.Path {
+		if err := f.unshared(n); err != nil {
+			return nil, err
+		}
+		next, err := f.child(n, step)
+		if err != nil {
+			return nil, refuse(n.Line, "%s: %v", e.Path[:i+1], err)
+		}
+		n = next
+	}
+	return n, f.unshared(n)
+}
+
+func (f *File) unshared(n *yaml.Node) error {
+	if n.Kind == yaml.AliasNode {
+		return refuse(n.Line, "*%s is an alias: the value stands elsewhere", n.Value)
+	}
+	if f.aliased[n] {
+		return refuse(n.Line, "&%s is repeated by an alias: more than this value would change", n.Anchor)
+	}
+	return nil
+}
+
+func (f *File) child(n *yaml.Node, step any) (*yaml.Node, error) {
+	switch step := step.(type) {
+	case int:
+		if n.Kind == yaml.SequenceNode && step >= 0 && step < len(n.Content) {
+			return n.Content[step], nil
+		}
+		return nil, fmt.Errorf("no element %d here", step)
+	case string:
+		return f.valueOf(n, step)
+	}
+	return nil, fmt.Errorf("a path has no step of type %T", step)
+}
+
+func (f *File) valueOf(n *yaml.Node, key string) (*yaml.Node, error) {
+	keys := f.keysLike(n, key)
+	switch {
+	case len(keys) == 0:
+		return nil, fmt.Errorf("no key %s here", key)
+	case len(keys) > 1:
+		return nil, fmt.Errorf("%s stands here twice (lines %d and %d): readers differ in which one counts",
+			key, n.Content[keys[0]].Line, n.Content[keys[1]].Line)
+	case keyText(n.Content[keys[0]]) != key:
+		return nil, fmt.Errorf("%s is not written %s here", key, keyText(n.Content[keys[0]]))
+	}
+	return n.Content[keys[0]+1], nil
+}
+
+// keysLike are the indexes of the keys that some reader may take for key:
+// encoding/json ignores case.
+func (f *File) keysLike(n *yaml.Node, key string) []int {
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+	if index, ok := f.keys[n]; ok {
+		return index[fold(key)]
+	}
+	var at []int
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if strings.EqualFold(keyText(n.Content[i]), key) {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
+// fold maps all strings that are strings.EqualFold to one.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for q := unicode.SimpleFold(r); q != r; q = unicode.SimpleFold(q) {
+			least = min(least, q)
+		}
+		return least
+	}, s)
+}
+
+// indexKeys makes looking up keys of a large mapping cheap.
+func indexKeys(n *yaml.Node) map[string][]int {
+	index := map[string][]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := fold(keyText(n.Content[i]))
+		index[k] = append(index[k], i)
+	}
+	return index
+}
+
+func keyText(k *yaml.Node) string {
+	if k.Kind == yaml.AliasNode {
+		return k.Alias.Value
+	}
+	return k.Value
+}
+
+func (f *File) planSet(c *change, n *yaml.Node, value string) error {
+	if n.Kind != yaml.ScalarNode {
+		return refuse(n.Line, "a mapping or a list, not a single value")
+	}
+	if _, twice := c.set[n]; twice {
+		return refuse(n.Line, "two edits of one value")
+	}
+	if n.Style&yaml.TaggedStyle != 0 && n.ShortTag() != "!!str" {
+		return refuse(n.Line, "the tag %s says that it is no string", n.Tag)
+	}
+	if n.Value == value && IsString(n) {
+		c.set[n] = value
+		return nil
+	}
+	r, err := f.replace(n, value)
+	if err != nil {
+		return err
+	}
+	c.set[n] = value
+	c.bytes = append(c.bytes, r)
+	return nil
+}
+
+// replace writes a value in the style of the one that stands there.
+func (f *File) replace(n *yaml.Node, value string) (replacement, error) {
+	span := f.spans[n]
+	if n.Style&blockStyle != 0 {
+		return f.replaceBlock(n, value)
+	}
+	if f.line(span.Start) != f.line(span.End) {
+		return replacement{}, refuse(n.Line, "the value spans several lines")
+	}
+	switch {
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		return replacement{span, doubleQuoted(value)}, nil
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		return replacement{span, singleQuoted(value)}, nil
+	case span.Start < span.End:
+		return replacement{span, plainOrQuoted(value)}, nil
+	}
+	return f.fill(n, value)
+}
+
+// fill writes a value where there is none: behind its key's colon, its dash, or
+// its anchor and tag.
+func (f *File) fill(n *yaml.Node, value string) (replacement, error) {
+	span := f.spans[n]
+	before := byte(0)
+	if span.Start > 0 {
+		before = f.src[span.Start-1]
+	}
+	switch {
+	case before == ':' || before == '-' || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0:
+		return replacement{span, " " + plainOrQuoted(value)}, nil
+	case isBlank(before):
+		return replacement{span, plainOrQuoted(value)}, nil
+	}
+	return replacement{}, refuse(n.Line, "no place for a value: write one by hand")
+}
+
+// replaceBlock replaces the one line of a block scalar that ends without a line break.
+func (f *File) replaceBlock(n *yaml.Node, value string) (replacement, error) {
+	span := f.spans[n]
+	header := string(f.src[span.Start:min(span.Start+2, span.End)])
+	from := f.lineEnd(span.Start)
+	from += breakLen(f.src, from)
+	if (header != "|-" && header != ">-") || n.Value == "" || f.line(from) != f.line(span.End) || strings.TrimSpace(value) != value || value == "" {
+		return replacement{}, refuse(n.Line, "a block scalar (%s): write the value on the line of its key", strconv.Quote(header))
+	}
+	from = f.skipBlank(from)
+	return replacement{Span{from, span.End}, value}, nil
+}
