@@ -5,11 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
-	"unicode/utf16"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -61,22 +57,34 @@ func (r *reader) documents(src []byte) (docs []*yaml.Node, ok bool) {
 		r.errorf(0, "split it", "the file is larger than %d KiB", MaxFile>>10)
 		return nil, false
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(joinSurrogates(src)))
-	for {
-		doc, err := decode(dec)
-		switch {
-		case errors.Is(err, io.EOF):
-			return docs, true
-		case err != nil:
-			r.syntax(err)
-			return nil, false
-		}
+	docs, err := decodeAll(src)
+	if err != nil {
+		r.syntax(src, err)
+		return nil, false
+	}
+	for i, doc := range docs {
 		bounds := bounds{nodes: maxNodes}
 		if line := bounds.broken(doc, 0); line > 0 {
 			r.errorf(line, "", "the document is nested or multiplied by aliases beyond what is read (%d levels, %d values)", maxDepth, maxNodes)
 			return nil, false
 		}
-		docs = append(docs, doc.Content[0])
+		docs[i] = doc.Content[0]
+	}
+	return docs, true
+}
+
+func decodeAll(src []byte) ([]*yaml.Node, error) {
+	var docs []*yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(joinSurrogates(src)))
+	for {
+		doc, err := decode(dec)
+		switch {
+		case errors.Is(err, io.EOF):
+			return docs, nil
+		case err != nil:
+			return nil, err
+		}
+		docs = append(docs, doc)
 	}
 }
 
@@ -114,73 +122,4 @@ func (b *bounds) broken(n *yaml.Node, depth int) int {
 		}
 	}
 	return 0
-}
-
-var (
-	errorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-	// plainReasons says in plain words what the parser's usual reasons mean.
-	plainReasons = []struct{ reason, hint string }{
-		{"mapping values are not allowed", `a value holds ": ", or the indentation does not fit: put the value in quotes or mend the indentation`},
-		{"did not find expected key", "the indentation of this line or of those above does not fit"},
-		{"did not find expected '-' indicator", "the dashes of a list do not stand at one column"},
-		{"cannot start any token", "indent with spaces, not tabs, and put values that begin with @, ` or % in quotes"},
-		{"did not find expected ',' or ']'", "a list [...] is not closed, or lacks a comma"},
-		{"did not find expected ',' or '}'", "a mapping {...} is not closed, or lacks a comma"},
-		{"could not find expected ':'", "a key has no colon, or a text of several lines is not indented"},
-		{"unexpected end of stream", "a quote is not closed"},
-	}
-)
-
-// syntax reports why the parser could not read the file.
-func (r *reader) syntax(err error) {
-	reason := err.Error()
-	m := errorLine.FindStringSubmatch(reason)
-	line := 0
-	if m != nil {
-		line, _ = strconv.Atoi(m[1])
-		reason = reason[len(m[0]):]
-	}
-	hint := ""
-	for _, p := range plainReasons {
-		if strings.Contains(reason, p.reason) {
-			hint = p.hint
-		}
-	}
-	r.errorf(line, hint, "the file is not valid YAML: %s", reason)
-}
-
-// joinSurrogates writes the surrogate pairs that JSON has and YAML has not
-// (\ud83d\ude00) as the characters they mean; no line moves.
-func joinSurrogates(src []byte) []byte {
-	if !bytes.Contains(src, []byte(`\u`)) || !bytes.HasPrefix(bytes.TrimSpace(src), []byte("{")) {
-		return src
-	}
-	out := make([]byte, 0, len(src))
-	for i := 0; i < len(src); i++ {
-		if src[i] != '\\' || i+1 == len(src) {
-			out = append(out, src[i])
-			continue
-		}
-		if c := utf16.DecodeRune(escaped(src[i:]), escaped(src[min(i+6, len(src)):])); c != '\uFFFD' {
-			out = append(out, string(c)...)
-			i += 11
-			continue
-		}
-		out = append(out, src[i], src[i+1])
-		i++
-	}
-	return out
-}
-
-// escaped is the code unit of the escape \uXXXX that src begins with, or 0.
-func escaped(src []byte) rune {
-	if len(src) < 6 || src[0] != '\\' || src[1] != 'u' {
-		return 0
-	}
-	unit, err := strconv.ParseUint(string(src[2:6]), 16, 16)
-	if err != nil {
-		return 0
-	}
-	return rune(unit)
 }
