@@ -36,6 +36,8 @@ type Failure struct {
 	// Message says what happened, for people: host, HTTP status, what to do. It is
 	// printed and logged, and never committed.
 	Message string
+	// Hint says what to do about it; may be empty.
+	Hint string
 }
 
 // Answers are the answers of one pass.

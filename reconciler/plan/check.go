@@ -1,0 +1,16 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// Check is what a commit has wrong in itself, with no registry asked and no history
+// compared: circles, missing sources and grants, markers that name no tag. The
+// Problems of the Tree are not repeated.
+func Check(tip *View) []stream.Problem {
+	next := Look(tip, nil).Next(nil, nil, nil, time.Time{})
+	next.consumers()
+	return next.problems
+}

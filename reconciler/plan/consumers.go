@@ -1,0 +1,228 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// write is one consumer that is to show an image.
+type write struct {
+	use   Use
+	image kustomize.Image
+}
+
+// consumers is what becomes of every binding at the tip.
+type consumers struct {
+	writes  map[stream.Ref][]write // by stream
+	pending map[stream.Ref][]stream.Pending
+}
+
+// consumers decides which bindings are written, and reports the ones that are not
+// (semantics.md 6): a consumer is written when its tag moved, when its binding is
+// new, or when it is pending; one that differs otherwise was changed by people.
+func (n *Next) consumers() *consumers {
+	c := &consumers{writes: map[stream.Ref][]write{}, pending: map[stream.Ref][]stream.Pending{}}
+	n.reportFiles()
+	was := n.base.uses()
+	before := unpaused(was)
+	for _, u := range n.tip.uses() {
+		n.consumer(c, u, before)
+	}
+	n.unreadable(c, was)
+	return c
+}
+
+// reportFiles tells what the files themselves have wrong: markers that cannot be read,
+// and files that hold markers and cannot be read.
+func (n *Next) reportFiles() {
+	for _, f := range n.tip.Files {
+		if f.Broken != "" {
+			n.problems = append(n.problems, stream.Problem{Pos: stream.Pos{File: f.Path}, Message: "has a marker, and cannot be edited: " + f.Broken})
+		}
+		for _, p := range f.Problems {
+			severity := stream.Error
+			if p.Notice {
+				severity = stream.Notice
+			}
+			n.problems = append(n.problems, stream.Problem{
+				Severity: severity, Pos: stream.Pos{File: f.Path, Line: p.Line}, Message: p.Message, Hint: p.Hint,
+			})
+		}
+	}
+}
+
+// unpaused are the bindings of imgstream's last push that it kept up to date.
+func unpaused(uses []Use) map[binding]bool {
+	before := make(map[binding]bool, len(uses))
+	for _, u := range uses {
+		if u.Err == nil && u.Paused == "" {
+			before[u.binding()] = true
+		}
+	}
+	return before
+}
+
+func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
+	if u.Err != nil {
+		n.reportUse(u, stream.Error, u.Err.Error(), "")
+		return
+	}
+	t := n.tags[u.Ref]
+	if t == nil {
+		n.reportUse(u, stream.Error, "no image stream has the tag "+u.Ref.String(), "write the tag of a stream, or drop the marker")
+		return
+	}
+	head := n.status(u.Ref).Head()
+	if head == nil || t.broken {
+		return
+	}
+	image := n.image(*head)
+	waits := n.pendingBefore(u)
+	switch {
+	case u.Refused == "" && u.Shows(image):
+	case u.Paused != "":
+		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, head.Image), `drop "paused" from the marker to let it move`)
+		if waits {
+			c.wait(u)
+		}
+	case !n.moved(u.Ref) && before[u.binding()] && !waits && !n.enforces():
+		n.reportHold(u, image)
+	case !n.mayUse(u):
+		n.reportUse(u, stream.Error, notGranted(u.Ref, u.Namespace), grantHint(u.Ref, u.Namespace))
+		c.wait(u)
+	case u.Refused != "":
+		n.reportUse(u, stream.Error, u.Refused, "")
+		c.wait(u)
+	default:
+		of := u.Ref.Stream()
+		c.writes[of] = append(c.writes[of], write{use: u, image: image})
+	}
+}
+
+// reportHold tells of a value that people changed and that stays.
+func (n *Next) reportHold(u Use, image kustomize.Image) {
+	if u.Refused != "" {
+		n.reportUse(u, stream.Error, u.Refused, "")
+		return
+	}
+	n.held = append(n.held, len(n.problems))
+	n.reportUse(u, stream.Warning,
+		fmt.Sprintf("held: it differs from %s (%s) and was changed by people", u.Ref, image.Digest),
+		"it follows again when the tag moves on; write the value that the tag has to end the hold now")
+}
+
+func (n *Next) reportUse(u Use, s stream.Severity, message, hint string) {
+	n.problems = append(n.problems, stream.Problem{Severity: s, Pos: u.Pos(), Ref: u.Ref, Message: message, Hint: hint})
+}
+
+// unreadable keeps in mind the consumers in files that cannot be read now: those
+// that wait already, and those whose tag moved while their file is broken.
+func (n *Next) unreadable(c *consumers, was []Use) {
+	for _, u := range was {
+		if u.Err == nil && n.brokenFile(u.File) && n.tags[u.Ref] != nil && n.moved(u.Ref) {
+			c.wait(u)
+		}
+	}
+	for _, t := range n.order {
+		st := n.status(t.ref)
+		if st == nil {
+			continue
+		}
+		for _, w := range st.Pending {
+			if n.brokenFile(w.File) {
+				c.add(t.ref, w)
+			}
+		}
+	}
+}
+
+func (n *Next) brokenFile(path string) bool {
+	f := n.tip.file(path)
+	return f != nil && f.Broken != ""
+}
+
+// wait notes a consumer that could not be written.
+func (c *consumers) wait(u Use) { c.add(u.Ref, stream.Pending{File: u.File, Path: u.Path}) }
+
+func (c *consumers) add(ref stream.Ref, w stream.Pending) {
+	list := c.pending[ref]
+	i, found := slices.BinarySearchFunc(list, w, func(a, b stream.Pending) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Path, b.Path))
+	})
+	if !found {
+		c.pending[ref] = slices.Insert(list, i, w)
+	}
+}
+
+// moved reports whether the head that this pass leaves differs from the one in
+// imgstream's last push.
+func (n *Next) moved(ref stream.Ref) bool {
+	was, is := n.base.status(ref).Head(), n.status(ref).Head()
+	if was == nil || is == nil {
+		return was != is
+	}
+	return *was != *is
+}
+
+func (n *Next) pendingBefore(u Use) bool {
+	st := n.tip.status(u.Ref)
+	return st != nil && slices.Contains(st.Pending, stream.Pending{File: u.File, Path: u.Path})
+}
+
+func (n *Next) enforces() bool { return n.tip.Tree.Settings.Consumers == stream.ConsumersEnforce }
+
+// mayUse reports whether the tag's namespace grants it to the consumer's. A consumer
+// whose namespace is stated nowhere needs no grant.
+func (n *Next) mayUse(u Use) bool {
+	return u.Namespace == "" || n.tip.Tree.Settings.Granted(u.Ref.Namespace, u.Ref.Name, u.Namespace)
+}
+
+// image is what a consumer of the item shows.
+func (n *Next) image(item stream.Item) kustomize.Image {
+	img := kustomize.Image{Digest: item.Image, Tag: n.tagShown(item, map[stream.Ref]bool{})}
+	if pull, err := stream.ParseImage(item.DockerImageReference); err == nil {
+		img.Name = pull.Name()
+	}
+	return img
+}
+
+// tagShown is the registry's tag that an item came from, through the tags it was
+// followed or taken from; "" when that is not known.
+func (n *Next) tagShown(item stream.Item, seen map[stream.Ref]bool) string {
+	switch item.Cause {
+	case stream.CauseImport, stream.CausePush:
+		image, err := stream.ParseImage(item.From)
+		if err != nil || image.Digest != "" {
+			return ""
+		}
+		return image.Tag
+	default:
+		return n.tagOfSource(item, seen)
+	}
+}
+
+func (n *Next) tagOfSource(item stream.Item, seen map[stream.Ref]bool) string {
+	src, err := stream.ParseRef(item.From)
+	if err != nil || seen[src] {
+		return ""
+	}
+	seen[src] = true
+	for _, t := range n.streams[src.Stream()] {
+		if src.Tag != "" && t.ref.Tag != src.Tag {
+			continue
+		}
+		for _, of := range itemsOf(n.status(t.ref)) {
+			if of.Image != item.Image {
+				continue
+			}
+			if tag := n.tagShown(of, seen); tag != "" {
+				return tag
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,302 @@
+package plan
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// Change is one commit to be made.
+type Change struct {
+	Message string
+	Files   map[string][]byte // whole new bytes, by path
+	Moves   []Move
+	Written []Written
+}
+
+// Move is what became of one tag.
+type Move struct {
+	Ref      stream.Ref
+	Old, New string // digests; "" for none
+	Cause    string // of the new head; revert for a rejection
+	From     string // where the image came from, in words
+}
+
+// CauseRevert stands in the commit of a rejection, never in an item.
+const CauseRevert = "revert"
+
+// Written is one consumer that shows another image after a Change.
+type Written struct {
+	File  string
+	Line  int // in the new file
+	Label string
+	Ref   stream.Ref
+}
+
+// Outcome is what a pass comes to.
+type Outcome struct {
+	Changes  []Change
+	Problems []stream.Problem // of the plan alone; those of the Tree are in the Tree
+	Held     []int            // of Problems: consumers that people changed
+}
+
+// batchLimit is how many streams get a commit of their own in one pass (product.md 3).
+const batchLimit = 20
+
+// Edits computes the commits that bring the next status about: one for each stream
+// that changed, sources before followers; one for all of them above batchLimit; and
+// one for conditions alone. fsys is the tip, and only files to be changed are read;
+// an error is one of reading them.
+func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
+	e := &editor{Next: n, consumers: n.consumers(), fsys: fsys, files: map[string][]byte{}}
+	streams := e.changed()
+	groups := make([][]stream.Ref, 0, len(streams))
+	if len(streams) > batchLimit {
+		groups = append(groups, streams)
+	} else {
+		for _, s := range streams {
+			groups = append(groups, []stream.Ref{s})
+		}
+	}
+	for _, g := range groups {
+		if err := e.commit(g); err != nil {
+			return nil, err
+		}
+	}
+	e.commitConditions()
+	return &Outcome{Changes: e.changes, Problems: n.problems, Held: n.held}, nil
+}
+
+// editor turns decisions into bytes; it lives for one Edits.
+type editor struct {
+	*Next
+	*consumers
+	fsys    fs.FS
+	files   map[string][]byte // consumers as the commits so far leave them
+	changes []Change
+}
+
+// changed are the streams that may need a commit of their own, sources before
+// followers where that order exists, else by name.
+func (e *editor) changed() []stream.Ref {
+	set := map[stream.Ref]bool{}
+	for _, t := range e.order {
+		if e.statusChange(t) == changedMore {
+			set[t.ref.Stream()] = true
+		}
+	}
+	for s := range e.writes {
+		set[s] = true
+	}
+	var out []stream.Ref
+	var visit func(stream.Ref)
+	visit = func(s stream.Ref) {
+		if !set[s] {
+			return
+		}
+		delete(set, s)
+		for _, t := range e.streams[s] {
+			if src, ok := e.follows(t.ref); ok {
+				visit(src.Stream())
+			}
+		}
+		out = append(out, s)
+	}
+	for _, s := range sortedRefs(set) {
+		visit(s)
+	}
+	return out
+}
+
+// How a status file differs from the one at the tip.
+const (
+	unchanged = iota
+	changedConditions
+	changedMore
+)
+
+func (e *editor) statusChange(t *tag) int {
+	st := e.next(t)
+	if t.broken || st == nil {
+		return unchanged
+	}
+	if t.old == nil {
+		if len(st.Items) == 0 && len(st.Rejected) == 0 && st.Source == nil && len(st.Pending) == 0 {
+			return changedConditions
+		}
+		return changedMore
+	}
+	if st == t.old || st.Equal(t.old) {
+		return unchanged
+	}
+	same := *st
+	same.Conditions = t.old.Conditions
+	if same.Equal(t.old) {
+		return changedConditions
+	}
+	return changedMore
+}
+
+// next is the status of a tag with the consumers that wait for it.
+func (e *editor) next(t *tag) *stream.Status {
+	st := e.status(t.ref)
+	if st == nil || slices.Equal(st.Pending, e.pending[t.ref]) {
+		return st
+	}
+	st = clone(st, t.ref)
+	st.Pending = e.pending[t.ref]
+	return st
+}
+
+// commit makes the change of some streams: consumers first, so that what could not
+// be written stands in the status of the same commit.
+func (e *editor) commit(streams []stream.Ref) error {
+	c := Change{Files: map[string][]byte{}}
+	var waits int
+	for _, file := range e.filesOf(streams) {
+		refused, err := e.edit(&c, file, streams)
+		if err != nil {
+			return err
+		}
+		waits += refused
+	}
+	for _, s := range streams {
+		for _, t := range e.streams[s] {
+			if e.statusChange(t) != unchanged {
+				c.Files[e.statusPath(t.ref)] = e.next(t).Encode()
+				c.Moves = append(c.Moves, e.moves(t)...)
+			}
+		}
+	}
+	if len(c.Files) == 0 {
+		return nil
+	}
+	c.Message = message(streams, c.Moves, c.Written, waits)
+	e.changes = append(e.changes, c)
+	return nil
+}
+
+func (e *editor) filesOf(streams []stream.Ref) []string {
+	var files []string
+	for _, s := range streams {
+		for _, w := range e.writes[s] {
+			files = append(files, w.use.File)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// edit writes the consumers of some streams in one file; the ones that cannot be
+// written are counted, reported and wait.
+func (e *editor) edit(c *Change, file string, streams []stream.Ref) (refused int, err error) {
+	src, ok := e.files[file]
+	if !ok {
+		if src, err = fs.ReadFile(e.fsys, file); err != nil {
+			return 0, fmt.Errorf("read %s: %w", file, err)
+		}
+	}
+	writes := e.writesIn(file, streams)
+	wants := make([]kustomize.Want, len(writes))
+	for i, w := range writes {
+		wants[i] = kustomize.Want{Use: w.use.Use, Image: w.image}
+	}
+	result := kustomize.Apply(path.Base(file), src, wants)
+	for i, err := range result.Errs {
+		u := writes[i].use
+		if err != nil {
+			e.reportUse(u, stream.Error, "not changed: "+err.Error(), "")
+			e.wait(u)
+			refused++
+			continue
+		}
+		if now, ok := result.File.Find(u.Use); ok {
+			u.Line = now.Line
+		}
+		c.Written = append(c.Written, Written{File: file, Line: u.Line, Label: u.Label, Ref: u.Ref})
+	}
+	if refused < len(writes) {
+		e.files[file] = result.Src
+		c.Files[file] = result.Src
+	}
+	return refused, nil
+}
+
+func (e *editor) writesIn(file string, streams []stream.Ref) []write {
+	var in []write
+	for _, s := range streams {
+		for _, w := range e.writes[s] {
+			if w.use.File == file {
+				in = append(in, w)
+			}
+		}
+	}
+	return in
+}
+
+// moves tells what a commit does to a tag, in words for people and trailers.
+func (e *editor) moves(t *tag) []Move {
+	var all []Move
+	before, after := t.cur.Head(), e.status(t.ref).Head()
+	if t.rejected != "" {
+		all = append(all, Move{Ref: t.ref, Old: t.rejected, New: imageOf(before), Cause: CauseRevert, From: "taken back by " + short(e.blame[e.statusPath(t.ref)])})
+	}
+	if t.adopted {
+		all = append(all, Move{Ref: t.ref, New: imageOf(before), Cause: stream.CauseAdopt, From: before.DockerImageReference})
+	}
+	if after != nil && (before == nil || *before != *after) {
+		all = append(all, Move{Ref: t.ref, Old: imageOf(before), New: after.Image, Cause: after.Cause, From: e.origin(t, after)})
+	}
+	return all
+}
+
+func imageOf(i *stream.Item) string {
+	if i == nil {
+		return ""
+	}
+	return i.Image
+}
+
+// origin says where the image of an item came from: a pull spec, or the tag it follows.
+func (e *editor) origin(t *tag, item *stream.Item) string {
+	switch item.Cause {
+	case stream.CauseFollow:
+		src, err := stream.ParseRef(item.From)
+		if err == nil && src.Stream() == t.ref.Stream() {
+			return "follows " + src.Tag
+		}
+		return "follows " + item.From
+	case stream.CauseTag:
+		return "tagged from " + item.From
+	default:
+		return item.From
+	}
+}
+
+// commitConditions makes the one commit for tags of which nothing but conditions changed.
+func (e *editor) commitConditions() {
+	c := Change{Files: map[string][]byte{}}
+	var changed []*stream.Status
+	for _, t := range e.order {
+		if e.statusChange(t) != changedConditions || e.committed(t) {
+			continue
+		}
+		st := e.next(t)
+		c.Files[e.statusPath(t.ref)] = st.Encode()
+		changed = append(changed, st)
+	}
+	if len(changed) == 0 {
+		return
+	}
+	c.Message = conditionsMessage(changed)
+	e.changes = append(e.changes, c)
+}
+
+// committed reports whether the commit of its stream already carries a tag's status.
+func (e *editor) committed(t *tag) bool {
+	return slices.ContainsFunc(e.changes, func(c Change) bool { return c.Files[e.statusPath(t.ref)] != nil })
+}

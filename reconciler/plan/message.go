@@ -1,0 +1,160 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// message is the commit message of product.md 3: a subject, what moved and what was
+// written, and the trailers that history reads.
+func message(streams []stream.Ref, moves []Move, written []Written, waits int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", subject(streams, moves, written, waits))
+	if len(moves)+len(written) > 0 {
+		b.WriteString("\n")
+	}
+	writeMoves(&b, streams, moves)
+	for _, w := range written {
+		fmt.Fprintf(&b, "  %s:%d   %s\n", w.File, w.Line, w.Label)
+	}
+	b.WriteString("\n")
+	for _, s := range streams {
+		fmt.Fprintf(&b, "Image-Stream: %s\n", s)
+		for _, m := range moves {
+			if m.Ref.Stream() == s {
+				fmt.Fprintf(&b, "Image-Stream-Tag: %s %s %s\n", m.Ref.Tag, orDash(m.Old), orDash(m.New))
+				fmt.Fprintf(&b, "Image-Stream-Cause: %s\n", m.Cause)
+			}
+		}
+	}
+	return b.String()
+}
+
+// subject names the first moved tag in the spec's order; without one the first
+// rejection, then the first adoption, then what else changed.
+func subject(streams []stream.Ref, moves []Move, written []Written, waits int) string {
+	if len(streams) > 1 {
+		return fmt.Sprintf("%s, %s", count(len(streams), "stream"), count(countTags(moves), "tag"))
+	}
+	moved := slices.DeleteFunc(slices.Clone(moves), func(m Move) bool {
+		return m.Cause == CauseRevert || m.Cause == stream.CauseAdopt
+	})
+	if len(moved) > 0 {
+		s := fmt.Sprintf("%s -> %s", moved[0].Ref, abbreviate(moved[0].New))
+		if len(moved) > 1 {
+			s += fmt.Sprintf(" (+%d)", len(moved)-1)
+		}
+		return s
+	}
+	for _, kind := range []string{CauseRevert, stream.CauseAdopt} {
+		if i := slices.IndexFunc(moves, func(m Move) bool { return m.Cause == kind }); i >= 0 {
+			return quietSubject(moves[i])
+		}
+	}
+	switch {
+	case len(written) > 0:
+		return fmt.Sprintf("%s: %s", streams[0], count(len(written), "consumer"))
+	case waits > 0:
+		return fmt.Sprintf("%s: %s pending", streams[0], count(waits, "consumer"))
+	default:
+		return fmt.Sprintf("%s: status", streams[0])
+	}
+}
+
+func quietSubject(m Move) string {
+	if m.Cause == CauseRevert {
+		return fmt.Sprintf("%s rejected %s", m.Ref, abbreviate(m.Old))
+	}
+	return fmt.Sprintf("%s adopted %s", m.Ref, abbreviate(m.New))
+}
+
+func countTags(moves []Move) int {
+	tags := map[stream.Ref]bool{}
+	for _, m := range moves {
+		tags[m.Ref] = true
+	}
+	return len(tags)
+}
+
+// writeMoves writes a line for each move, in columns, below its stream where there are several.
+func writeMoves(b *strings.Builder, streams []stream.Ref, moves []Move) {
+	width, old := 0, 1
+	for _, m := range moves {
+		width = max(width, len(name(streams, m)))
+		old = max(old, len([]rune(ellipsis(m.Old))))
+	}
+	for _, m := range moves {
+		from := m.From
+		if m.Cause == CauseRevert {
+			from = "rejected, " + from
+		}
+		fmt.Fprintf(b, "  %-*s  %-*s -> %s   %s\n", width, name(streams, m), old, ellipsis(m.Old), ellipsis(m.New), from)
+	}
+}
+
+// name is what a move's line begins with.
+func name(streams []stream.Ref, m Move) string {
+	if len(streams) > 1 {
+		return m.Ref.String()
+	}
+	return m.Ref.Tag
+}
+
+// conditionsMessage is the message of the commit for conditions alone.
+func conditionsMessage(changed []*stream.Status) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", count(len(changed), "condition"))
+	var streams []stream.Ref
+	for _, st := range changed {
+		if len(st.Conditions) == 0 {
+			fmt.Fprintf(&b, "  %s   cleared\n", st.Ref)
+		}
+		for _, c := range st.Conditions {
+			fmt.Fprintf(&b, "  %s   %s: %s\n", st.Ref, c.Reason, c.Message)
+		}
+		streams = append(streams, st.Ref.Stream())
+	}
+	b.WriteString("\n")
+	slices.SortFunc(streams, compareRefs)
+	for _, s := range slices.Compact(streams) {
+		fmt.Fprintf(&b, "Image-Stream: %s\n", s)
+	}
+	return b.String()
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// abbreviate cuts a digest to twelve digits, for subjects.
+func abbreviate(digest string) string { return cut(digest, 12) }
+
+// ellipsis cuts a digest to four digits, for columns.
+func ellipsis(digest string) string {
+	short := cut(digest, 4)
+	if short != digest {
+		short += "…"
+	}
+	return orDash(short)
+}
+
+func cut(digest string, digits int) string {
+	algorithm, hex, ok := strings.Cut(digest, ":")
+	if !ok || len(hex) <= digits {
+		return digest
+	}
+	return algorithm + ":" + hex[:digits]
+}

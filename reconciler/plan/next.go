@@ -1,0 +1,394 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// Next is where every tag is going to stand, and what people should know about it.
+type Next struct {
+	*Present
+	due   Due
+	got   Answers
+	blame map[string]string
+	now   time.Time
+
+	cycles   map[stream.Ref]string
+	earlier  map[stream.Ref]*stream.Status // what the round before came to; nil in the first
+	final    map[stream.Ref]*stream.Status
+	unfound  int // pins that name an image no history has
+	problems []stream.Problem
+	held     []int // of problems: the consumers that people changed
+}
+
+// Next computes the next status of every tag from the present and the answers. blame
+// gives the commit that changed each of the Reverted paths; now becomes the time of
+// every new item. A tag whose question is not answered stays as it is.
+func (p *Present) Next(due Due, got Answers, blame map[string]string, now time.Time) *Next {
+	cycles := p.cycles()
+	var before *Next
+	for {
+		n := &Next{Present: p, due: due, got: got, blame: blame, now: now, cycles: cycles, final: map[stream.Ref]*stream.Status{}}
+		if before != nil {
+			n.earlier = before.final
+		}
+		for _, t := range p.order {
+			n.status(t.ref)
+		}
+		// An image that arrives in this pass may be one that a spec names: look again
+		// while that finds more.
+		if n.unfound == 0 || before != nil && n.unfound == before.unfound {
+			return n
+		}
+		before = n
+	}
+}
+
+// status is the next status of a tag; nil when it has none and gets none.
+func (n *Next) status(ref stream.Ref) *stream.Status {
+	if st, done := n.final[ref]; done {
+		return st
+	}
+	t := n.tags[ref]
+	if t == nil {
+		return nil
+	}
+	n.final[ref] = t.cur // what a cycle sees
+	st := n.decide(t, n.recorded(t))
+	n.final[ref] = st
+	return st
+}
+
+// recorded is the present status with the rejection's commit and time filled in.
+func (n *Next) recorded(t *tag) *stream.Status {
+	if t.rejected == "" {
+		return t.cur
+	}
+	st := clone(t.cur, t.ref)
+	st.Rejected[0].Commit = n.blame[n.statusPath(t.ref)]
+	st.Rejected[0].At = stamp(n.now)
+	return st
+}
+
+func (n *Next) decide(t *tag, st *stream.Status) *stream.Status {
+	if t.still() || t.spec.From == nil {
+		return st
+	}
+	if reason, ok := t.paused(); ok {
+		n.report(t, stream.Warning, fmt.Sprintf("paused (%s)%s", reason, n.available(t, st)), "remove the annotation "+stream.AnnotationPaused+" to let it move")
+		return st
+	}
+	next := n.resolve(t, st)
+	if next == nil || next == t.old {
+		return next
+	}
+	return n.trim(t, next)
+}
+
+// resolve gives a new status, or st itself where nothing is to be done.
+func (n *Next) resolve(t *tag, st *stream.Status) *stream.Status {
+	switch t.spec.From.Kind {
+	case stream.KindDockerImage:
+		return n.imported(t, st)
+	case stream.KindImageStreamTag:
+		return n.followed(t, st)
+	default:
+		return n.pinned(t, st)
+	}
+}
+
+// imported applies the answer of a registry (semantics.md 3).
+func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
+	im, asked := n.asks(t, n.due)
+	if !asked {
+		return unfailed(t, st)
+	}
+	answer, answered := n.got[im]
+	if !answered {
+		return st
+	}
+	if f := answer.Failure; f != nil {
+		return n.unimported(t, st, im, f)
+	}
+	if r := t.rejection(st, answer.Digest); r != nil {
+		n.reportRejected(t, r)
+		return unfailed(t, st)
+	}
+	image, _ := stream.ParseImage(t.spec.From.Name) // asks has parsed it
+	return n.move(t, st, stream.Item{
+		Image: answer.Digest, DockerImageReference: image.Name() + "@" + answer.Digest,
+		From: image.String(), Cause: stream.CauseImport,
+	})
+}
+
+// unimported keeps the known-good image. Only a fact about the tag becomes a condition.
+func (n *Next) unimported(t *tag, st *stream.Status, im Import, f *Failure) *stream.Status {
+	n.report(t, stream.Error, f.Message, f.Hint)
+	if f.Reason == "" {
+		return st
+	}
+	return n.fail(t, st, f.Reason, importMessage(f.Reason, im.Reference))
+}
+
+// importMessage is the closed list of what a condition says about an import: made of
+// the reference and the reason, so that nothing that varies reaches git.
+func importMessage(reason, reference string) string {
+	switch reason {
+	case stream.ReasonNotFound:
+		return fmt.Sprintf("dockerimage.image.openshift.io %q not found", reference)
+	case stream.ReasonForbidden:
+		return fmt.Sprintf("%q is not allowed", reference)
+	default:
+		return fmt.Sprintf("%q is not an image that can be imported", reference)
+	}
+}
+
+// followed copies the head of the followed tag, in this same pass (semantics.md 1).
+func (n *Next) followed(t *tag, st *stream.Status) *stream.Status {
+	src, err := stream.ParseSource(t.ref, *t.spec.From)
+	if err != nil {
+		return st // a Problem of the spec
+	}
+	if cycle, ok := n.cycles[t.ref]; ok {
+		return n.refuse(t, st, stream.ReasonCycle, "tags follow each other in a circle: "+cycle, "let one of them name an image")
+	}
+	if refused, next := n.ungranted(t, st, src); refused {
+		return next
+	}
+	if n.tags[src] == nil {
+		return n.refuse(t, st, stream.ReasonNotFound, fmt.Sprintf("imagestreamtag.image.openshift.io %q not found", src), "")
+	}
+	head := n.status(src).Head()
+	switch {
+	case head == nil:
+		n.report(t, stream.Notice, fmt.Sprintf("waits for %s, %s", src, n.why(src)), "")
+		return unfailed(t, st)
+	case adoptedTogether(t, st, head):
+		return unfailed(t, st)
+	}
+	if r := t.rejection(st, head.Image); r != nil {
+		n.reportRejected(t, r)
+		return unfailed(t, st)
+	}
+	return n.move(t, st, stream.Item{
+		Image: head.Image, DockerImageReference: head.DockerImageReference, Index: head.Index,
+		From: src.String(), Cause: stream.CauseFollow,
+	})
+}
+
+// why says why a followed tag gives no image.
+func (n *Next) why(src stream.Ref) string {
+	if n.tags[src].broken {
+		return "whose status file cannot be used"
+	}
+	return "which has no image yet"
+}
+
+// adoptedTogether keeps a follower of an export as it was exported until its source
+// moves for the first time.
+func adoptedTogether(t *tag, st *stream.Status, source *stream.Item) bool {
+	own := st.Head()
+	return own != nil && own.Cause == stream.CauseAdopt && source.Cause == stream.CauseAdopt && st.Source.Equal(t.source())
+}
+
+// pinned takes an image from the history of a stream, once.
+func (n *Next) pinned(t *tag, st *stream.Status) *stream.Status {
+	if t.answered() {
+		return unfailed(t, st)
+	}
+	src, err := stream.ParseSource(t.ref, *t.spec.From)
+	if err != nil {
+		return st // a Problem of the spec
+	}
+	if refused, next := n.ungranted(t, st, src); refused {
+		return next
+	}
+	found := n.matches(src)
+	switch len(found) {
+	case 0:
+		n.unfound++
+		return n.refuse(t, st, stream.ReasonNotFound, fmt.Sprintf("imagestreamimage.image.openshift.io %q not found", src), "")
+	case 1:
+		src.Digest = found[0].Image
+		return n.move(t, st, stream.Item{
+			Image: src.Digest, DockerImageReference: found[0].DockerImageReference, Index: found[0].Index,
+			From: src.String(), Cause: stream.CauseTag,
+		})
+	default:
+		return n.refuse(t, st, stream.ReasonInvalid, fmt.Sprintf("%q is the beginning of several digests", src), "write more of the digest")
+	}
+}
+
+// matches are the distinct images in the history of a stream whose digest begins like src's.
+func (n *Next) matches(src stream.Ref) []stream.Item {
+	var found []stream.Item
+	for _, t := range n.streams[src.Stream()] {
+		for _, st := range []*stream.Status{t.cur, n.earlier[t.ref]} {
+			for _, item := range itemsOf(st) {
+				known := slices.ContainsFunc(found, func(f stream.Item) bool { return f.Image == item.Image })
+				if strings.HasPrefix(item.Image, src.Digest) && !known {
+					found = append(found, item)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func itemsOf(st *stream.Status) []stream.Item {
+	if st == nil {
+		return nil
+	}
+	return st.Items
+}
+
+// ungranted refuses a source in a namespace that does not grant it.
+func (n *Next) ungranted(t *tag, st *stream.Status, src stream.Ref) (bool, *stream.Status) {
+	if n.tip.Tree.Settings.Granted(src.Namespace, src.Name, t.ref.Namespace) {
+		return false, nil
+	}
+	return true, n.refuse(t, st, stream.ReasonForbidden, notGranted(src, t.ref.Namespace), grantHint(src, t.ref.Namespace))
+}
+
+func notGranted(src stream.Ref, to string) string {
+	return fmt.Sprintf("namespace %s does not grant stream %s to namespace %s", src.Namespace, src.Name, to)
+}
+
+func grantHint(src stream.Ref, to string) string {
+	return fmt.Sprintf("add to grants in .imgstream.yaml: {namespace: %s, streams: [%s], to: [%s]}", src.Namespace, src.Name, to)
+}
+
+// move makes item the head; the source is answered with it.
+func (n *Next) move(t *tag, st *stream.Status, item stream.Item) *stream.Status {
+	item.Created = stamp(n.now)
+	next := clone(st, t.ref)
+	settleSource(next, t.source())
+	succeed(next)
+	record(next, item)
+	return next
+}
+
+// refuse records a fact that keeps the tag where it is, and reports it.
+func (n *Next) refuse(t *tag, st *stream.Status, reason, message, hint string) *stream.Status {
+	n.report(t, stream.Error, message, hint)
+	return n.fail(t, st, reason, message)
+}
+
+func (n *Next) fail(t *tag, st *stream.Status, reason, message string) *stream.Status {
+	next := clone(st, t.ref)
+	fail(next, reason, message, n.now)
+	return next
+}
+
+// unfailed is st without the condition of an import that is no longer wanted or no
+// longer fails.
+func unfailed(t *tag, st *stream.Status) *stream.Status {
+	if !failed(st) {
+		return st
+	}
+	next := clone(st, t.ref)
+	succeed(next)
+	return next
+}
+
+// available tells what a paused tag would move to: its source goes on being checked.
+func (n *Next) available(t *tag, st *stream.Status) string {
+	digest := n.offered(t)
+	if digest == "" || st.Head() != nil && st.Head().Image == digest {
+		return ""
+	}
+	return "; " + digest + " is available"
+}
+
+// offered is the digest that the source of a tag has now, "" when it is not known.
+func (n *Next) offered(t *tag) string {
+	if im, asked := n.asks(t, n.due); asked {
+		return n.got[im].Digest
+	}
+	src, ok := n.follows(t.ref)
+	if !ok || n.cycles[t.ref] != "" {
+		return ""
+	}
+	if head := n.status(src).Head(); head != nil {
+		return head.Image
+	}
+	return ""
+}
+
+func (n *Next) report(t *tag, s stream.Severity, message, hint string) {
+	n.problems = append(n.problems, stream.Problem{Severity: s, Pos: t.spec.Pos, Ref: t.ref, Message: message, Hint: hint})
+}
+
+func (n *Next) reportRejected(t *tag, r *stream.Rejection) {
+	n.report(t, stream.Warning,
+		fmt.Sprintf("%s was taken back by %s and is not imported again", r.Image, short(r.Commit)),
+		"another digest is; to have this one again, change the tag's source or put the item back at the head of its status")
+}
+
+// cycles finds the tags that follow each other in a circle, each with its circle in
+// words. The circle is named from its first tag by name, so that all say the same.
+func (p *Present) cycles() map[stream.Ref]string {
+	found := map[stream.Ref]string{}
+	seen := map[stream.Ref]int{} // the walk that came by
+	for walk, t := range p.order {
+		var path []stream.Ref
+		at := t.ref
+		for seen[at] == 0 {
+			seen[at] = walk + 1
+			path = append(path, at)
+			next, ok := p.follows(at)
+			if !ok {
+				break
+			}
+			at = next
+		}
+		if i := slices.Index(path, at); i >= 0 && seen[at] == walk+1 && p.closes(path, at) {
+			circle := path[i:]
+			for _, ref := range circle {
+				found[ref] = describeCircle(circle)
+			}
+		}
+	}
+	return found
+}
+
+// closes reports whether the last tag of the path follows at.
+func (p *Present) closes(path []stream.Ref, at stream.Ref) bool {
+	next, ok := p.follows(path[len(path)-1])
+	return ok && next == at
+}
+
+func (p *Present) follows(ref stream.Ref) (stream.Ref, bool) {
+	t := p.tags[ref]
+	if t == nil || t.spec == nil || t.spec.Blocked || t.spec.From == nil || t.spec.From.Kind != stream.KindImageStreamTag {
+		return stream.Ref{}, false
+	}
+	src, err := stream.ParseSource(t.ref, *t.spec.From)
+	return src, err == nil
+}
+
+func describeCircle(circle []stream.Ref) string {
+	first := 0
+	for i := range circle {
+		if compareRefs(circle[i], circle[first]) < 0 {
+			first = i
+		}
+	}
+	var words []string
+	for i := range circle {
+		words = append(words, circle[(first+i)%len(circle)].String())
+	}
+	return strings.Join(append(words, words[0]), " -> ")
+}
+
+// short abbreviates a commit for people.
+func short(commit string) string {
+	if len(commit) > 12 {
+		return commit[:12]
+	}
+	return commit
+}

@@ -1,0 +1,190 @@
+package plan_test
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
+	"github.com/imgstream/imgstream/reconciler/survey"
+)
+
+// TestPlan runs each archive of testdata: files below tip/ and base/ are the two
+// trees, answers has a line for each reference, and want is what comes of it.
+// UPDATE=1 writes want anew. {a} stands for the digest of sixty-four a.
+func TestPlan(t *testing.T) {
+	archives, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no archives", err)
+	}
+	for _, name := range archives {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := parseCase(t, archive)
+			got := c.outcome(t)
+			want := c.rest["want"]
+			if os.Getenv("UPDATE") != "" {
+				c.update(t, name, archive, got)
+				return
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("want differs (UPDATE=1 writes it anew):\n%s", diff)
+			}
+			c.checkFixpoint(t)
+		})
+	}
+}
+
+var noon = time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC)
+
+// testCase is one archive.
+type testCase struct {
+	tip, base fstest.MapFS
+	answers   plan.Answers
+	due       plan.Due
+	rest      map[string]string
+}
+
+func parseCase(t *testing.T, a *txtar.Archive) *testCase {
+	t.Helper()
+	c := &testCase{tip: fstest.MapFS{}, base: fstest.MapFS{}, answers: plan.Answers{}, due: plan.Always, rest: map[string]string{}}
+	for _, f := range a.Files {
+		text := expand(string(f.Data))
+		if path, ok := strings.CutPrefix(f.Name, "tip/"); ok {
+			c.tip[path] = &fstest.MapFile{Data: []byte(text)}
+		} else if path, ok := strings.CutPrefix(f.Name, "base/"); ok {
+			c.base[path] = &fstest.MapFile{Data: []byte(text)}
+		} else if path, ok := strings.CutPrefix(f.Name, "both/"); ok {
+			c.tip[path], c.base[path] = &fstest.MapFile{Data: []byte(text)}, &fstest.MapFile{Data: []byte(text)}
+		} else {
+			c.rest[f.Name] = string(f.Data)
+		}
+	}
+	for line := range strings.Lines(expand(c.rest["answers"])) {
+		fields := strings.Fields(line)
+		answer := plan.Answer{Digest: fields[1]}
+		if reason, ok := strings.CutPrefix(fields[1], "!"); ok {
+			if reason == "host" {
+				reason = ""
+			}
+			answer = plan.Answer{Failure: &plan.Failure{Reason: reason, Message: "said the registry", Hint: "do this"}}
+		}
+		c.answers[plan.Import{Reference: fields[0]}] = answer
+	}
+	if strings.Contains(string(a.Comment), "nothing due") {
+		c.due = nil
+	}
+	return c
+}
+
+// plan runs one pass over the two trees.
+func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Question) {
+	t.Helper()
+	var base *plan.View
+	if len(c.base) > 0 {
+		base = &read(t, c.base).View
+	}
+	present := plan.Look(&read(t, c.tip).View, base)
+	blame := map[string]string{}
+	for _, path := range present.Reverted() {
+		blame[path] = strings.Repeat("c0ffee", 7)[:40]
+	}
+	out, err := present.Next(c.due, c.answers, blame, now).Edits(c.tip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, present.Imports(c.due, nil)
+}
+
+func read(t *testing.T, tree fs.FS) *survey.Survey {
+	t.Helper()
+	s, err := survey.Read(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// outcome is what a pass comes to, as text.
+func (c *testCase) outcome(t *testing.T) string {
+	t.Helper()
+	out, asked := c.plan(t, noon)
+	var b strings.Builder
+	for _, q := range asked {
+		fmt.Fprintf(&b, "ask %s %s\n", q.Import.Reference, strings.Join(q.Known, " "))
+	}
+	stream.SortProblems(out.Problems)
+	for _, p := range out.Problems {
+		fmt.Fprintln(&b, p)
+	}
+	tree := maps.Clone(c.tip)
+	for _, change := range out.Changes {
+		fmt.Fprintf(&b, "\ncommit %s", change.Message)
+		for _, path := range slices.Sorted(maps.Keys(change.Files)) {
+			fmt.Fprintf(&b, "\nfile %s\n%s", path, change.Files[path])
+			tree[path] = &fstest.MapFile{Data: change.Files[path]}
+		}
+	}
+	return abbreviate(b.String())
+}
+
+// checkFixpoint runs a second pass over what the first one left.
+func (c *testCase) checkFixpoint(t *testing.T) {
+	t.Helper()
+	out, _ := c.plan(t, noon)
+	if len(out.Changes) == 0 {
+		return
+	}
+	after := maps.Clone(c.tip)
+	for _, change := range out.Changes {
+		for path, data := range change.Files {
+			after[path] = &fstest.MapFile{Data: data}
+		}
+	}
+	second := &testCase{tip: after, base: after, answers: c.answers, due: c.due}
+	if again, _ := second.plan(t, noon.Add(time.Hour)); len(again.Changes) > 0 {
+		t.Errorf("a second pass commits:\n%s", again.Changes[0].Message)
+	}
+}
+
+func (c *testCase) update(t *testing.T, name string, a *txtar.Archive, got string) {
+	t.Helper()
+	i := slices.IndexFunc(a.Files, func(f txtar.File) bool { return f.Name == "want" })
+	if i < 0 {
+		a.Files = append(a.Files, txtar.File{Name: "want"})
+		i = len(a.Files) - 1
+	}
+	a.Files[i].Data = []byte(got)
+	if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var (
+	short = regexp.MustCompile(`\{([0-9a-f])\}`)
+	// repeated matches what expand writes; Go has no back references.
+	repeated = regexp.MustCompile(`sha256:(a{64}|b{64}|c{64}|d{64}|e{64}|f{64}|1{64}|2{64}|3{64})`)
+)
+
+func expand(s string) string {
+	return short.ReplaceAllStringFunc(s, func(m string) string { return "sha256:" + strings.Repeat(m[1:2], 64) })
+}
+
+func abbreviate(s string) string {
+	return repeated.ReplaceAllStringFunc(s, func(m string) string { return "{" + m[7:8] + "}" })
+}

@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// View is what one commit says: its image streams and the places that name images.
+type View struct {
+	Tree  *stream.Tree
+	Files []File // files with bindings, sorted by path
+}
+
+// File is one file with bindings.
+type File struct {
+	Path string
+	*kustomize.File
+}
+
+// Use is one binding in its repository: which tag it shows, and for whom.
+type Use struct {
+	kustomize.Use
+	File      string
+	Ref       stream.Ref // the effective namespace/stream:tag
+	Namespace string     // the consumer's own namespace; "" when it is stated nowhere
+	Err       error      // Ref cannot be read from the marker
+}
+
+// Pos is where the binding stands.
+func (u *Use) Pos() stream.Pos { return stream.Pos{File: u.File, Line: u.Line} }
+
+// binding is what makes two Uses of two commits the same one (semantics.md 6).
+type binding struct {
+	file, document, path string
+	ref                  stream.Ref
+}
+
+func (u *Use) binding() binding {
+	return binding{file: u.File, document: u.Document, path: u.Path, ref: u.Ref}
+}
+
+// uses gives every binding of the view with its effective tag. The effective
+// namespace is the file's, else the settings' for its path, else the default.
+func (v *View) uses() []Use {
+	var all []Use
+	for _, f := range v.files() {
+		for _, u := range f.Uses {
+			all = append(all, bind(v.Tree.Settings, f.Path, u))
+		}
+	}
+	return all
+}
+
+func (v *View) files() []File {
+	if v == nil {
+		return nil
+	}
+	return v.Files
+}
+
+func bind(settings stream.Settings, file string, u kustomize.Use) Use {
+	own := u.Namespace
+	if own == "" {
+		own = settings.NamespaceFor(file)
+	}
+	fallback := own
+	if fallback == "" {
+		fallback = stream.DefaultNamespace
+	}
+	ref, err := stream.ParseTagRef(u.Ref, fallback)
+	return Use{Use: u, File: file, Ref: ref, Namespace: own, Err: err}
+}
+
+// status is the status of a tag in the view, nil when there is none.
+func (v *View) status(ref stream.Ref) *stream.Status {
+	if v == nil || v.Tree == nil {
+		return nil
+	}
+	return v.Tree.Status[ref]
+}
+
+func (v *View) file(path string) *File {
+	files := v.files()
+	i, ok := slices.BinarySearchFunc(files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })
+	if !ok {
+		return nil
+	}
+	return &files[i]
+}
