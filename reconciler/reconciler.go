@@ -1,0 +1,236 @@
+// Package reconciler runs a pass: it reads the branch, asks the registries what the
+// tree raises, has the next state computed, and publishes it on exactly the commit it
+// read. It puts the steps in order and decides nothing; decisions are package plan's.
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"time"
+
+	"github.com/imgstream/imgstream/gitstore"
+	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
+	"github.com/imgstream/imgstream/reconciler/survey"
+)
+
+// Repo is where a pass reads and writes: a branch of a remote repository.
+type Repo interface {
+	Snapshot(ctx context.Context) (gitstore.Snapshot, error)
+	ChangedAt(ctx context.Context, snap gitstore.Snapshot, paths []string) (map[string]gitstore.Rev, error)
+	Commit(ctx context.Context, base gitstore.Rev, chain []gitstore.Commit) (gitstore.Published, error)
+}
+
+// Resolver answers questions to registries. A failed lookup is an answer.
+type Resolver interface {
+	Resolve(ctx context.Context, q plan.Question) plan.Answer
+}
+
+// Reconciler runs the passes of one branch, one at a time. What it remembers between
+// them costs only time when it is lost.
+type Reconciler struct {
+	Repo     Repo
+	Resolver Resolver
+	Now      func() time.Time
+
+	// Progress, where set, is told what a pass is doing, in words.
+	Progress func(step string)
+
+	tip, base *survey.Survey
+	settled   *settled
+}
+
+// settled is a pass that left nothing to do on a commit.
+type settled struct {
+	rev, base gitstore.Rev
+	report    Report
+}
+
+// Request says what a pass is to do.
+type Request struct {
+	Due    plan.Due // which scheduled tags are asked for; nil: none
+	DryRun bool     // stop before publishing
+}
+
+// Report is what a pass came to.
+type Report struct {
+	Rev       gitstore.Rev // the commit that was read
+	Tree      fs.FS        // its files
+	Published gitstore.Rev // the last commit that was pushed; "" when nothing was
+	Streams   int          // image streams at Rev
+	Asked     int          // questions to registries
+	Attempts  int          // how often the branch was read; more than one after conflicts
+	Changes   []plan.Change
+	Problems  []stream.Problem // sorted by position
+	Notice    string           // of the server, such as a refused refs/imgstream/…
+}
+
+// Failed reports whether a problem needs somebody to mend something.
+func (r Report) Failed() bool {
+	for _, p := range r.Problems {
+		if p.Severity == stream.Error {
+			return true
+		}
+	}
+	return false
+}
+
+// maxAttempts bounds how often a pass starts again because the branch moved or the
+// push could not be proved to have landed.
+const maxAttempts = 8
+
+// Pass runs one pass. It fails only when the branch cannot be read, the settings are
+// not valid (*survey.SettingsError), the commits cannot be published, or ctx ends.
+// Answers are kept when the branch moves meanwhile: nothing is asked twice.
+func (r *Reconciler) Pass(ctx context.Context, req Request) (Report, error) {
+	got := plan.Answers{}
+	for attempt := 1; ; attempt++ {
+		report, err := r.attempt(ctx, req, got)
+		report.Attempts, report.Asked = attempt, len(got)
+		if err == nil || attempt == maxAttempts || !again(err) {
+			return report, err
+		}
+		if err := pause(ctx, attempt, report.Rev); err != nil {
+			return report, err
+		}
+	}
+}
+
+// again reports whether reading the branch anew can help.
+func again(err error) bool {
+	_, unpublished := errors.AsType[*unpublishedError](err)
+	return unpublished || errors.Is(err, gitstore.ErrConflict)
+}
+
+// unpublishedError is a push whose outcome no server reported; the branch did not move.
+type unpublishedError struct{ error }
+
+func (e *unpublishedError) Unwrap() error { return e.error }
+
+// pause waits a little longer after each attempt; the jitter is a hash, so that two
+// writers on one branch do not keep step.
+func pause(ctx context.Context, attempt int, rev gitstore.Rev) error {
+	h := fnv.New32a()
+	fmt.Fprintf(h, "%s %d", rev, attempt)
+	wait := time.Duration(attempt)*10*time.Millisecond + time.Duration(h.Sum32()%30)*time.Millisecond
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// attempt is a pass over one commit.
+func (r *Reconciler) attempt(ctx context.Context, req Request, got plan.Answers) (Report, error) {
+	r.progress("reading the branch")
+	snap, err := r.Repo.Snapshot(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	if s := r.settled; s != nil && s.rev == snap.Rev && s.base == snap.Base && req.Due == nil {
+		return s.report, nil
+	}
+	tip, base, err := r.survey(snap)
+	if err != nil {
+		return Report{Rev: snap.Rev}, err
+	}
+	present := plan.Look(&tip.View, view(base))
+	asks := len(present.Imports(nil, got))
+	if err := r.ask(ctx, present.Imports(req.Due, got), got); err != nil {
+		return Report{Rev: snap.Rev}, err
+	}
+	blame, err := r.blame(ctx, snap, present.Reverted())
+	if err != nil {
+		return Report{Rev: snap.Rev}, err
+	}
+	out, err := present.Next(req.Due, got, blame, r.Now()).Edits(snap.FS)
+	if err != nil {
+		return Report{Rev: snap.Rev}, err
+	}
+	report := Report{Rev: snap.Rev, Tree: snap.FS, Streams: len(tip.View.Tree.Streams), Changes: out.Changes}
+	if report.Problems, err = r.problems(ctx, snap, tip, base, out); err != nil {
+		return report, err
+	}
+	if len(out.Changes) == 0 && asks == 0 {
+		r.settled = &settled{rev: snap.Rev, base: snap.Base, report: report}
+	}
+	if len(out.Changes) == 0 || req.DryRun {
+		return report, nil
+	}
+	return r.publish(ctx, tip.View.Tree.Settings, report)
+}
+
+// survey reads the tip and imgstream's last push, each at the cost of what changed.
+func (r *Reconciler) survey(snap gitstore.Snapshot) (tip, base *survey.Survey, err error) {
+	r.progress("reading the tree")
+	if tip, err = survey.Read(snap.FS, r.tip, r.base); err != nil {
+		return nil, nil, err
+	}
+	if snap.Base != "" {
+		base, err = survey.Read(snap.BaseFS, tip, r.base)
+		if _, invalid := errors.AsType[*survey.SettingsError](err); invalid {
+			base, err = survey.ReadWith(snap.BaseFS, tip.View.Tree.Settings, tip, r.base)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("read imgstream's last push %s: %w", snap.Base.Short(), err)
+		}
+	}
+	r.tip, r.base = tip, base
+	return tip, base, nil
+}
+
+func view(s *survey.Survey) *plan.View {
+	if s == nil {
+		return nil
+	}
+	return &s.View
+}
+
+// blame asks which commits changed the files; none are asked for when there are no files.
+func (r *Reconciler) blame(ctx context.Context, snap gitstore.Snapshot, paths []string) (map[string]string, error) {
+	blame := map[string]string{}
+	if len(paths) == 0 {
+		return blame, nil
+	}
+	revs, err := r.Repo.ChangedAt(ctx, snap, paths)
+	if err != nil {
+		return nil, fmt.Errorf("look for the commits since imgstream's last push %s: %w", snap.Base.Short(), err)
+	}
+	for path, rev := range revs {
+		blame[path] = string(rev)
+	}
+	return blame, nil
+}
+
+func (r *Reconciler) publish(ctx context.Context, settings stream.Settings, report Report) (Report, error) {
+	r.progress("pushing")
+	chain := make([]gitstore.Commit, len(report.Changes))
+	for i, c := range report.Changes {
+		chain[i] = gitstore.Commit{
+			Message: c.Message, Files: c.Files,
+			Author: gitstore.Identity{Name: settings.Commit.AuthorName, Email: settings.Commit.AuthorEmail},
+		}
+	}
+	published, err := r.Repo.Commit(ctx, report.Rev, chain)
+	if err != nil {
+		_, rejected := errors.AsType[*gitstore.RejectedError](err)
+		if rejected || errors.Is(err, gitstore.ErrConflict) || ctx.Err() != nil {
+			return report, err
+		}
+		return report, &unpublishedError{err}
+	}
+	report.Published, report.Notice = published.Rev, published.Notice
+	return report, nil
+}
+
+func (r *Reconciler) progress(step string) {
+	if r.Progress != nil {
+		r.Progress(step)
+	}
+}
