@@ -1,0 +1,305 @@
+package gitstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// WorkTree is the files of a local clone, or of a directory without git. It
+// commits nothing: Commit writes files, and people commit them.
+type WorkTree struct {
+	root *os.Root
+	dir  string
+
+	mu   sync.Mutex
+	last *workFS // the last Snapshot's
+}
+
+// OpenWorkTree opens the root of the clone that dir lies in, or dir itself
+// where there is none. Close it when it is no longer used.
+func OpenWorkTree(dir string) (*WorkTree, error) {
+	c, err := findClone(dir)
+	switch {
+	case errors.Is(err, ErrNoClone):
+		if c.root, err = filepath.Abs(dir); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, err
+	}
+	root, err := os.OpenRoot(c.root)
+	if err != nil {
+		return nil, fmt.Errorf("open the work tree: %w", err)
+	}
+	return &WorkTree{root: root, dir: c.root}, nil
+}
+
+// Dir is the absolute path of the work tree's root.
+func (w *WorkTree) Dir() string { return w.dir }
+
+// Close releases the directory. Snapshots are not readable afterwards.
+func (w *WorkTree) Close() error { return w.root.Close() }
+
+// Snapshot returns the files as they are whenever they are read. Its Rev and
+// Base are empty. What is read through its FS is remembered for Commit.
+func (w *WorkTree) Snapshot(ctx context.Context) (Snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return Snapshot{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = &workFS{root: w.root, read: map[string][sha256.Size]byte{}}
+	return Snapshot{FS: w.last}, nil
+}
+
+// Commit writes the files of a chain, after comparing each with what was read
+// through the last Snapshot: one that has changed since, or that exists and was
+// not read, is ErrConflict, and nothing is written. The base must be "", as a
+// Snapshot says; messages and authors are of no use here.
+func (w *WorkTree) Commit(ctx context.Context, base Rev, chain []Commit) (Published, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if base != "" || w.last == nil {
+		return Published{}, fmt.Errorf("write to %s: %w: it was not read at %q", w.dir, ErrConflict, base)
+	}
+	files := map[string][]byte{}
+	for _, c := range chain {
+		maps.Copy(files, c.Files)
+	}
+	names := slices.Sorted(maps.Keys(files))
+	for _, name := range names {
+		if err := w.last.unchanged(name); err != nil {
+			return Published{}, fmt.Errorf("write to %s: %w", w.dir, err)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return Published{}, err
+	}
+	return Published{}, w.write(names, files)
+}
+
+// tempSuffix marks a file that is being written. One that is left over after
+// a crash is overwritten by the next write of that file.
+const tempSuffix = ".imgstream-tmp"
+
+// write puts all new files beside the old ones before it renames the first, so
+// that a full disk changes nothing.
+func (w *WorkTree) write(names []string, files map[string][]byte) (err error) {
+	var beside []string
+	defer func() {
+		for _, name := range beside {
+			_ = w.root.Remove(name + tempSuffix)
+		}
+		if err != nil {
+			err = fmt.Errorf("write to %s: %w", w.dir, err)
+		}
+	}()
+	for _, name := range names {
+		if files[name] == nil {
+			continue
+		}
+		beside = append(beside, name)
+		if err := w.writeBeside(name, files[name]); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if files[name] == nil {
+			if err := w.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		} else if err := w.root.Rename(name+tempSuffix, name); err != nil {
+			return err
+		}
+		w.last.note(name, files[name])
+	}
+	return nil
+}
+
+func (w *WorkTree) writeBeside(name string, data []byte) error {
+	if err := w.root.MkdirAll(path.Dir(name), 0o777); err != nil {
+		return err
+	}
+	mode := fs.FileMode(0o666)
+	old, err := w.root.Lstat(name)
+	if err == nil {
+		mode = old.Mode().Perm()
+	}
+	_ = w.root.Remove(name + tempSuffix)
+	f, err := w.root.OpenFile(name+tempSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		err = f.Chmod(mode) // whatever the umask
+	}
+	_, writeErr := f.Write(data)
+	return errors.Join(err, writeErr, f.Close())
+}
+
+// workFS reads files below a root. Links are not followed, .git is not there.
+type workFS struct {
+	root *os.Root
+
+	mu   sync.Mutex
+	read map[string][sha256.Size]byte // by path; the zero value: it was not there
+}
+
+func (f *workFS) note(name string, data []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.read[name] = [sha256.Size]byte{}
+	if data != nil {
+		f.read[name] = sha256.Sum256(data)
+	}
+}
+
+// unchanged compares a file with what was read.
+func (f *workFS) unchanged(name string) error {
+	if err := CheckPath(name); err != nil {
+		return err
+	}
+	now, err := f.load("read", name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return refusePath(name, causeOf(err).Error())
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was, known := f.read[name]
+	switch {
+	case now == nil && was == [sha256.Size]byte{}:
+		return nil
+	case !known:
+		return fmt.Errorf("%w: %s was not read before", ErrConflict, name)
+	case now == nil || was != sha256.Sum256(now):
+		return fmt.Errorf("%w: %s has changed since it was read", ErrConflict, name)
+	}
+	return nil
+}
+
+func causeOf(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// stat walks down to a path so that no link is followed.
+func (f *workFS) stat(op, name string) (fs.FileInfo, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	if name == "." {
+		return f.root.Stat(".")
+	}
+	segments := strings.Split(name, "/")
+	for i, segment := range segments {
+		if isDotGit(segment) {
+			return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+		}
+		info, err := f.root.Lstat(path.Join(segments[:i+1]...))
+		if err != nil || i+1 == len(segments) {
+			return info, err
+		}
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			return nil, &fs.PathError{Op: op, Path: name, Err: errSymlink}
+		case !info.IsDir():
+			return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+		}
+	}
+	panic("unreachable: a valid path has a segment")
+}
+
+var errNotRegular = errors.New("is not a regular file")
+
+// open opens a file or directory that is neither a link nor a device.
+func (f *workFS) open(op, name string) (*os.File, error) {
+	info, err := f.stat(op, name)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, &fs.PathError{Op: op, Path: name, Err: errSymlink}
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: op, Path: name, Err: errNotRegular}
+	}
+	return f.root.Open(name)
+}
+
+func (f *workFS) load(op, name string) ([]byte, error) {
+	file, err := f.open(op, name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(file)
+	if data == nil {
+		data = []byte{}
+	}
+	return data, errors.Join(err, file.Close())
+}
+
+// ReadFile reads a file and remembers it.
+func (f *workFS) ReadFile(name string) ([]byte, error) {
+	data, err := f.load("read", name)
+	switch {
+	case err == nil:
+		f.note(name, data)
+		return data, nil
+	case errors.Is(err, fs.ErrNotExist):
+		f.note(name, nil)
+	}
+	return nil, err
+}
+
+// ReadDir lists a directory by name, without .git.
+func (f *workFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	dir, err := f.open("readdir", name)
+	if err != nil {
+		return nil, err
+	}
+	list, err := dir.ReadDir(-1)
+	if err := errors.Join(err, dir.Close()); err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(e fs.DirEntry) bool {
+		return isDotGit(e.Name()) || strings.HasSuffix(e.Name(), tempSuffix)
+	})
+	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return list, nil
+}
+
+// Stat describes a path without following symbolic links.
+func (f *workFS) Stat(name string) (fs.FileInfo, error) { return f.stat("stat", name) }
+
+// Open opens a file, which it reads and remembers, or a directory.
+func (f *workFS) Open(name string) (fs.File, error) {
+	info, err := f.stat("open", name)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		list, err := f.ReadDir(name)
+		return &openDir{info: info, name: name, rest: list}, err
+	}
+	data, err := f.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return &openFile{info: info, Reader: bytes.NewReader(data)}, nil
+}
