@@ -1,0 +1,160 @@
+package describe
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// Columns says which columns a table has beside its own.
+type Columns struct {
+	Namespace bool // get -A
+	Wide      bool // get -o wide
+}
+
+// Streams is the table of get is: a row for each stream, in the order given.
+func Streams(streams []stream.Document, cols Columns, now time.Time) string {
+	rows := [][]string{cols.row("NAMESPACE", "NAME", "IMAGE REPOSITORY", "TAGS", "UPDATED")}
+	for _, s := range streams {
+		tags := newestFirst(s.Status.Tags)
+		updated := ""
+		if len(tags) > 0 {
+			updated = Ago(now, created(tags[0]))
+		}
+		rows = append(rows, cols.row(s.Metadata.Namespace, s.Metadata.Name, s.Status.DockerImageRepository, tagsCell(tags), updated))
+	}
+	return table(rows)
+}
+
+// Tags is the table of get istag: a row for each tag that has an image, in the order given.
+func Tags(tags []Tag, cols Columns, now time.Time) string {
+	header := cols.row("NAMESPACE", "NAME", "IMAGE REFERENCE", "UPDATED")
+	if cols.Wide {
+		header = append(header, "IMAGE NAME")
+	}
+	rows := [][]string{header}
+	for _, t := range tags {
+		row := cols.row(t.Metadata.Namespace, t.Metadata.Name, t.Image.DockerImageReference, Ago(now, t.Metadata.CreationTimestamp))
+		if cols.Wide {
+			row = append(row, t.Image.Metadata.Name)
+		}
+		rows = append(rows, row)
+	}
+	return table(rows)
+}
+
+func (c Columns) row(namespace string, cells ...string) []string {
+	if c.Namespace {
+		return append([]string{namespace}, cells...)
+	}
+	return cells
+}
+
+// newestFirst sorts tags by the time of their newest item; those without one are
+// last, equal ones keep their order.
+func newestFirst(tags []stream.DocumentHistory) []stream.DocumentHistory {
+	tags = slices.Clone(tags)
+	slices.SortStableFunc(tags, func(a, b stream.DocumentHistory) int {
+		return moment(created(b)).Compare(moment(created(a)))
+	})
+	return tags
+}
+
+// created is when the newest item came to be, "" when there is none.
+func created(tag stream.DocumentHistory) string {
+	if len(tag.Items) == 0 {
+		return ""
+	}
+	return tag.Items[0].Created
+}
+
+// moment is the zero time for what is not a time.
+func moment(s string) time.Time {
+	t, _ := time.Parse(time.RFC3339, s)
+	return t
+}
+
+// The room for tag names in a table: one may stick out by the margin where more than
+// that would stay empty without it (what oc does of "about 40").
+const (
+	tagsWidth  = 40
+	tagsMargin = 10
+)
+
+// tagsCell joins the names that fit, at least one, and counts the others.
+func tagsCell(tags []stream.DocumentHistory) string {
+	var shown []string
+	room := tagsWidth
+	for _, t := range tags {
+		left := room - len(t.Tag) - len(",")
+		ragged := room-len(",") > tagsMargin && left >= -tagsMargin
+		if left < 0 && !ragged && len(shown) > 0 {
+			return fmt.Sprintf("%s + %d more...", strings.Join(shown, ","), len(tags)-len(shown))
+		}
+		shown, room = append(shown, t.Tag), left
+	}
+	return strings.Join(shown, ",")
+}
+
+// Tag is an ImageStreamTag as OpenShift prints it, its fields in the order of the
+// alphabet: one tag of a stream that has an image.
+type Tag struct {
+	APIVersion   string                      `json:"apiVersion" yaml:"apiVersion"`
+	Conditions   []stream.DocumentCondition  `json:"conditions,omitempty" yaml:"conditions,omitempty"`
+	Image        TagImage                    `json:"image" yaml:"image"`
+	Kind         string                      `json:"kind" yaml:"kind"`
+	LookupPolicy stream.DocumentLookupPolicy `json:"lookupPolicy" yaml:"lookupPolicy"`
+	Metadata     TagMetadata                 `json:"metadata" yaml:"metadata"`
+	Tag          *stream.DocumentTag         `json:"tag" yaml:"tag"` // nil: only the status has it
+}
+
+// TagMetadata is the part of an ImageStreamTag's ObjectMeta that lies in git.
+type TagMetadata struct {
+	Annotations       map[string]string `json:"annotations,omitempty" yaml:"annotations,omitempty"`
+	CreationTimestamp string            `json:"creationTimestamp" yaml:"creationTimestamp"`
+	Name              string            `json:"name" yaml:"name"` // stream:tag
+	Namespace         string            `json:"namespace" yaml:"namespace"`
+}
+
+// TagImage is the part of an Image that a status holds.
+type TagImage struct {
+	DockerImageReference string        `json:"dockerImageReference" yaml:"dockerImageReference"`
+	Metadata             ImageMetadata `json:"metadata" yaml:"metadata"`
+}
+
+// ImageMetadata names an image by its digest.
+type ImageMetadata struct {
+	Name string `json:"name" yaml:"name"`
+}
+
+// TagsOf gives the tags of a stream that have an image (openshift.md 1.4), by name.
+func TagsOf(s stream.Document) []Tag {
+	var tags []Tag
+	for _, h := range s.Status.Tags {
+		if len(h.Items) > 0 && h.Items[0].Image != "" {
+			tags = append(tags, tagOf(s, h))
+		}
+	}
+	slices.SortFunc(tags, func(a, b Tag) int { return cmp.Compare(a.Metadata.Name, b.Metadata.Name) })
+	return tags
+}
+
+func tagOf(s stream.Document, h stream.DocumentHistory) Tag {
+	head := h.Items[0]
+	t := Tag{
+		APIVersion: s.APIVersion, Kind: "ImageStreamTag", Conditions: h.Conditions, LookupPolicy: s.Spec.LookupPolicy,
+		Metadata: TagMetadata{CreationTimestamp: head.Created, Name: s.Metadata.Name + ":" + h.Tag, Namespace: s.Metadata.Namespace},
+		Image:    TagImage{DockerImageReference: head.DockerImageReference, Metadata: ImageMetadata{Name: head.Image}},
+	}
+	for i := range s.Spec.Tags {
+		if s.Spec.Tags[i].Name == h.Tag {
+			t.Tag = &s.Spec.Tags[i]
+			t.Metadata.Annotations = t.Tag.Annotations
+		}
+	}
+	return t
+}
