@@ -14,6 +14,7 @@ type object struct {
 	line   int
 	fields []field // in the order written, names unique
 	index  map[string]int
+	bad    bool // its keys were reported: what seems to be missing may be among them
 }
 
 // field is one key of a mapping.
@@ -49,11 +50,12 @@ func (r *reader) object(f field, place string, known ...string) object {
 	o.line = f.value.Line
 	if f.value.Kind != yaml.MappingNode {
 		r.errorf(f.line, "write it as a mapping of keys and values", "%s is not a mapping", nameOf(place))
+		o.bad = true
 		return o
 	}
 	r.collect(&o, f.value, false)
 	if len(known) > 0 {
-		r.checkKeys(o, known)
+		o.bad = r.checkKeys(o, known)
 	}
 	return o
 }
@@ -119,7 +121,8 @@ var misplaced = map[string]string{
 	"spec.local":             "lookupPolicy: {local: …}",
 }
 
-func (r *reader) checkKeys(o object, known []string) {
+// checkKeys reports the keys that are not known and says whether there was one.
+func (r *reader) checkKeys(o object, known []string) (bad bool) {
 	for _, f := range o.fields {
 		if slices.Contains(known, f.name) {
 			continue
@@ -133,8 +136,10 @@ func (r *reader) checkKeys(o object, known []string) {
 		}
 		if hint != "" {
 			r.errorf(f.line, hint, "unknown field %s", o.path(f.name))
+			bad = true
 		}
 	}
+	return bad
 }
 
 // list gives the elements of a list, as fields without a name; null is an empty one.
@@ -176,7 +181,7 @@ func (r *reader) text(o object, name string) string {
 func (r *reader) required(o object, name string) string {
 	before := r.errors
 	s := r.text(o, name)
-	if s == "" && r.errors == before {
+	if s == "" && r.errors == before && !o.bad {
 		r.errorf(o.at(name).line, "", "%s is missing", o.path(name))
 	}
 	return s

@@ -162,10 +162,9 @@ func (r *settingsReader) imports(o object) {
 func (r *settingsReader) history(o object) {
 	e := r.object(o.at("history"), "history", "limit")
 	r.set.HistoryLimit = r.count(e, "limit", r.set.HistoryLimit)
-	written := o.at("imageMetadata").value != nil
 	r.set.ImageMetadata = r.choice(o, "imageMetadata", r.set.ImageMetadata, "head", "history", "none")
 	r.unbuilt(o, "imageMetadata", r.set.ImageMetadata == "history")
-	if written && r.set.ImageMetadata == "head" {
+	if r.text(o, "imageMetadata") == "head" {
 		r.noticef(o.at("imageMetadata").line, "", "imageMetadata: no file is written for images yet")
 	}
 }

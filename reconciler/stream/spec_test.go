@@ -29,11 +29,11 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-func files(t testing.TB, pattern string) map[string][]byte {
-	t.Helper()
+func files(tb testing.TB, pattern string) map[string][]byte {
+	tb.Helper()
 	names, err := filepath.Glob(filepath.Join("testdata", pattern))
 	if err != nil || len(names) == 0 {
-		t.Fatalf("no files %s: %v", pattern, err)
+		tb.Fatalf("no files %s: %v", pattern, err)
 	}
 	all := map[string][]byte{}
 	for _, name := range names {
@@ -42,7 +42,7 @@ func files(t testing.TB, pattern string) map[string][]byte {
 		}
 		src, err := os.ReadFile(name)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		all[name] = src
 	}
