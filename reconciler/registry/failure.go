@@ -43,6 +43,7 @@ var (
 	errBodyRedirected = errors.New("request with credentials redirected to another host")
 	errTooLarge       = errors.New("body too large")
 	errHeadUnusable   = errors.New("HEAD tells no digest")
+	errNotClean       = errors.New("repository with empty or upward parts")
 	errNotAManifest   = errors.New("not an image manifest")
 )
 
@@ -104,7 +105,7 @@ func (c *Client) verdict(ctx context.Context, ref name.Reference, err error) *ve
 	if v := refusalVerdict(host, err); v != nil {
 		return v
 	}
-	if v := tlsVerdict(host, err); v != nil {
+	if v := c.tlsVerdict(ref, host, err); v != nil {
 		return v
 	}
 	if v := c.statusVerdict(ctx, ref, host, err); v != nil {
@@ -114,8 +115,7 @@ func (c *Client) verdict(ctx context.Context, ref name.Reference, err error) *ve
 		return v
 	}
 	// Last, since an HTTPS failure comes together with the refused plain HTTP.
-	var plain *plainHTTPError
-	if errors.As(err, &plain) {
+	if plain, ok := errors.AsType[*plainHTTPError](err); ok {
 		return answer("%s leads to http://%s: plain HTTP is not allowed there; if that is wanted, set plainHTTP for %[2]s in the configuration", host, plain.host)
 	}
 	return answer("%s gave an answer that cannot be used%s: check that it is an OCI registry, and where its redirects and its token service point", host, via(host, err))
@@ -205,7 +205,9 @@ func refusalVerdict(host string, err error) *verdict {
 	return nil
 }
 
-func tlsVerdict(host string, err error) *verdict {
+// tlsVerdict is about HTTPS. Of a host that may be asked without, the answer over
+// plain HTTP is what counts, unless there is a certificate to look at.
+func (c *Client) tlsVerdict(ref name.Reference, host string, err error) *verdict {
 	var unknown x509.UnknownAuthorityError
 	var certificate *tls.CertificateVerificationError
 	var header tls.RecordHeaderError
@@ -215,6 +217,8 @@ func tlsVerdict(host string, err error) *verdict {
 		return down("the certificate of %s%s is signed by an unknown authority: set caFile for it in the configuration", host, via(host, err))
 	case errors.As(err, &certificate):
 		return down("the certificate of %s%s is not valid: %v", host, via(host, err), certificate.Err)
+	case mayBePlain(c.policies, ref.Context().RegistryStr()):
+		return nil
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return down("%s%s is HTTP only: set plainHTTP for it in the configuration", host, via(host, err))
 	case errors.As(err, &header), errors.As(err, &alert):
@@ -225,8 +229,7 @@ func tlsVerdict(host string, err error) *verdict {
 
 // statusVerdict is about an HTTP status other than those of contentVerdict.
 func (c *Client) statusVerdict(ctx context.Context, ref name.Reference, host string, err error) *verdict {
-	var busy *busyError
-	if errors.As(err, &busy) {
+	if busy, ok := errors.AsType[*busyError](err); ok {
 		return busyVerdict(host, busy)
 	}
 	var terr *remoteerr.Error

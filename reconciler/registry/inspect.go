@@ -42,6 +42,9 @@ func (t *transport) problem(resp *http.Response) error {
 		return problemOfManifest(resp)
 	case http.StatusUnauthorized:
 		return problemOfChallenge(resp.Header)
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return problemOfURL(resp.Header.Get("Location"))
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		after, _ := retryAfter(resp.Header, t.now())
 		return &busyError{host: resp.Request.URL.Host, status: resp.StatusCode, retryAfter: after}
@@ -50,20 +53,27 @@ func (t *transport) problem(resp *http.Response) error {
 }
 
 // problemOfChallenge refuses a token service at a forbidden address before the
-// challenge is followed. A name that leads there is refused when it is dialled.
+// challenge is followed.
 func problemOfChallenge(h http.Header) error {
 	for _, challenge := range h.Values("WWW-Authenticate") {
-		m := realm.FindStringSubmatch(challenge)
-		if m == nil {
-			continue
+		if m := realm.FindStringSubmatch(challenge); m != nil {
+			if err := problemOfURL(m[1]); err != nil {
+				return err
+			}
 		}
-		u, err := url.Parse(m[1])
-		if err != nil {
-			continue
-		}
-		if a, err := netip.ParseAddr(u.Hostname()); err == nil && isForbidden(a) {
-			return &forbiddenAddressError{address: a.String()}
-		}
+	}
+	return nil
+}
+
+// problemOfURL looks at addresses only. A name that leads to a forbidden one is
+// refused when it is dialled.
+func problemOfURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil //nolint:nilerr // who follows it will say so
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && isForbidden(a) {
+		return &forbiddenAddressError{address: a.String()}
 	}
 	return nil
 }

@@ -2,8 +2,10 @@ package registry
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 
@@ -25,12 +27,17 @@ func (m mirror) repository(source name.Repository) string {
 	return m.host + "/" + m.prefix + source.RepositoryStr()
 }
 
+var (
+	errNotAHost   = errors.New("write host[:port], without scheme and path; a name without a dot needs its port")
+	errNotAMirror = errors.New("write host[:port] or host[:port]/prefix, without scheme; a name without a dot needs its port")
+)
+
 func policiesOf(hosts []Host) (map[string]policy, error) {
 	out := make(map[string]policy, len(hosts))
 	for _, h := range hosts {
-		reg, err := name.NewRegistry(h.Name, name.StrictValidation)
+		reg, err := parseHost(h.Name)
 		if err != nil {
-			return nil, fmt.Errorf("registry host %q: write host[:port], without scheme and path", h.Name)
+			return nil, fmt.Errorf("registry host %q: %w", h.Name, errNotAHost)
 		}
 		if _, twice := out[reg.RegistryStr()]; twice {
 			return nil, fmt.Errorf("registry host %q is listed twice", h.Name)
@@ -72,12 +79,12 @@ func policyOf(h Host) (policy, error) {
 
 func parseMirror(s string) (mirror, error) {
 	h, prefix, _ := strings.Cut(s, "/")
-	reg, err := name.NewRegistry(h, name.StrictValidation)
-	if err != nil || strings.Contains(s, "://") {
+	reg, err := parseHost(h)
+	if err != nil {
 		return mirror{}, fmt.Errorf("mirror %q: %w", s, errNotAMirror)
 	}
-	if prefix = strings.Trim(prefix, "/"); prefix != "" {
-		if _, err := name.NewRepository(reg.RegistryStr() + "/" + prefix + "/x"); err != nil {
+	if prefix = strings.TrimSuffix(prefix, "/"); prefix != "" {
+		if repo, err := name.NewRepository(reg.RegistryStr() + "/" + prefix + "/x"); err != nil || !isCleanPath(repo.RepositoryStr()) {
 			return mirror{}, fmt.Errorf("mirror %q: %w", s, errNotAMirror)
 		}
 		prefix += "/"
@@ -85,11 +92,36 @@ func parseMirror(s string) (mirror, error) {
 	return mirror{host: reg.RegistryStr(), prefix: prefix}, nil
 }
 
+// parseHost refuses a bare word too: in a reference it would be the first part of
+// a repository of Docker Hub, and what is meant for that host would go there.
+func parseHost(s string) (name.Registry, error) {
+	reg, err := name.NewRegistry(s, name.StrictValidation)
+	if err != nil {
+		return name.Registry{}, err
+	}
+	if repo, err := name.NewRepository(s + "/x"); err != nil || repo.Registry != reg {
+		return name.Registry{}, errNotAHost
+	}
+	return reg, nil
+}
+
+// isCleanPath says that no part of a repository's path is empty or leads upwards.
+// go-containerregistry looks at the characters only.
+func isCleanPath(repository string) bool {
+	for part := range strings.SplitSeq(repository, "/") {
+		if part == "" || part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
+}
+
 // mayBePlain says whether a host (host[:port]) may be asked without TLS: loopback
 // by name or address, and what the operator lists. Nothing else is, whatever
 // go-containerregistry thinks of private ranges and of *.localhost.
 func mayBePlain(policies map[string]policy, hostport string) bool {
-	return policies[hostport].plainHTTP || isLoopback(hostname(hostport))
+	u := url.URL{Host: hostport}
+	return policies[hostport].plainHTTP || isLoopback(u.Hostname())
 }
 
 func isLoopback(h string) bool {
@@ -100,31 +132,18 @@ func isLoopback(h string) bool {
 	return err == nil && a.Unmap().IsLoopback()
 }
 
-// hostname is host[:port] without the port and without the brackets of IPv6.
-func hostname(hostport string) string {
-	if ap, err := netip.ParseAddrPort(hostport); err == nil {
-		return ap.Addr().String()
-	}
-	if rest, ok := strings.CutPrefix(hostport, "["); ok {
-		h, _, _ := strings.Cut(rest, "]")
-		return h
-	}
-	h, _, _ := strings.Cut(hostport, ":")
-	return h
-}
-
-// metadata are addresses where clouds serve credentials and settings to machines,
-// besides the link-local ranges: AWS and GCP over IPv6, Azure, Alibaba, Oracle.
+// metadata are the addresses outside the link-local ranges where clouds serve
+// credentials and settings to their machines.
 var metadata = []netip.Prefix{
-	netip.MustParsePrefix("fd00:ec2::/32"),
-	netip.MustParsePrefix("fd20:ce::254/128"),
-	netip.MustParsePrefix("168.63.129.16/32"),
-	netip.MustParsePrefix("100.100.100.200/32"),
-	netip.MustParsePrefix("192.0.0.192/32"),
+	netip.MustParsePrefix("fd00:ec2::/32"),      // AWS
+	netip.MustParsePrefix("fd20:ce::254/128"),   // Google Cloud
+	netip.MustParsePrefix("168.63.129.16/32"),   // Azure
+	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba Cloud
+	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle Cloud
 }
 
-// isForbidden says that no registry, token service or redirect may be there
-//: link-local and cloud metadata addresses.
+// isForbidden says that no registry, token service or redirect may be there, since
+// the address is link-local or of a cloud's metadata.
 func isForbidden(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if a.IsLinkLocalUnicast() {

@@ -5,7 +5,6 @@
 package registry
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -127,6 +126,4 @@ func orDefault[T int | time.Duration](v *T, d T) {
 var (
 	_ http.RoundTripper = (*transport)(nil)
 	_ authn.Keychain    = (*keychain)(nil)
-
-	errNotAMirror = errors.New("a mirror is host[:port] or host[:port]/prefix, without a scheme")
 )

@@ -110,6 +110,9 @@ func (c *Client) parse(s string) (name.Reference, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !isCleanPath(ref.Context().RepositoryStr()) {
+		return nil, errNotClean
+	}
 	if d, ok := ref.(name.Digest); ok {
 		if _, err := v1.NewHash(d.DigestStr()); err != nil {
 			return nil, err
@@ -233,4 +236,3 @@ func isNotFound(err error) bool {
 	var terr *remoteerr.Error
 	return errors.As(err, &terr) && terr.StatusCode == http.StatusNotFound && manifestOf(terr.Request) != ""
 }
-

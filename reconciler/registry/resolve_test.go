@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/singleflight"
@@ -44,6 +46,23 @@ func TestANewDigestIsFetchedOnce(t *testing.T) {
 	all.Wait()
 	wantDigest(t, r.ask(t, c, "a/x:1"), digest)
 	r.wantRequests(t, map[string]int{"HEAD 1": 2, "HEAD 2": 1, "HEAD 3": 1, "GET " + digest: 1})
+}
+
+// Two tags may be asked for, and lead to one digest, before its content is here.
+func TestContentIsFetchedOnceHoweverLateTheSecondComes(t *testing.T) {
+	r := newRig(t)
+	digest := r.push(t, "a/x:1")
+	c := newClient(t, Options{})
+	for _, repo := range []string{"/a/x", "/b/y"} {
+		ref, err := c.parse(r.host + repo + "@" + digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.verify(t.Context(), ref.(name.Digest)); err != nil {
+			t.Error(err)
+		}
+	}
+	r.wantRequests(t, map[string]int{"GET " + digest: 1})
 }
 
 func TestAReferenceByDigest(t *testing.T) {
@@ -108,12 +127,12 @@ func TestAnIndexKeepsItsOwnDigest(t *testing.T) {
 func TestCallersAtTheSameTimeShareOneAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g singleflight.Group
-		works := 0
+		var works atomic.Int64
 		answer := make(chan string)
 		for range 20 {
 			go func() {
 				got, err := once(t.Context(), &g, "key", func() (string, error) {
-					works++
+					works.Add(1)
 					return <-answer, nil
 				})
 				if got != "digest" || err != nil {
@@ -124,8 +143,8 @@ func TestCallersAtTheSameTimeShareOneAnswer(t *testing.T) {
 		synctest.Wait() // one works, nineteen wait for it
 		answer <- "digest"
 		synctest.Wait()
-		if works != 1 {
-			t.Errorf("%d callers did the work", works)
+		if works.Load() != 1 {
+			t.Errorf("%d callers did the work", works.Load())
 		}
 	})
 }
@@ -134,14 +153,14 @@ func TestAnErrorIsNotShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g singleflight.Group
 		answers := make(chan error)
-		failed, worked := 0, 0
+		var failed, worked atomic.Int64
 		for range 3 {
 			go func() {
 				_, err := once(t.Context(), &g, "key", func() (string, error) { return "", <-answers })
 				if err != nil {
-					failed++
+					failed.Add(1)
 				} else {
-					worked++
+					worked.Add(1)
 				}
 			}()
 		}
@@ -150,8 +169,8 @@ func TestAnErrorIsNotShared(t *testing.T) {
 		synctest.Wait()
 		answers <- nil
 		synctest.Wait()
-		if failed != 1 || worked != 2 {
-			t.Errorf("%d failed, %d worked", failed, worked)
+		if failed.Load() != 1 || worked.Load() != 2 {
+			t.Errorf("%d failed, %d worked", failed.Load(), worked.Load())
 		}
 	})
 }
@@ -173,7 +192,7 @@ func TestAnEndedContext(t *testing.T) {
 
 func TestInvalidReferences(t *testing.T) {
 	c := newClient(t, Options{})
-	for _, ref := range []string{"", "quay.io/UPPER/x:1", "quay.io/x@sha256:12", "quay.io/x@md5:d41d8cd98f00b204e9800998ecf8427e", "quay.io/x@sha384:" + strings.Repeat("a", 96), "quay.io/x:" + strings.Repeat("t", 129), "a b/c:1"} {
+	for _, ref := range []string{"", "quay.io/UPPER/x:1", "quay.io/x@sha256:12", "quay.io/x@md5:d41d8cd98f00b204e9800998ecf8427e", "quay.io/x@sha384:" + strings.Repeat("a", 96), "quay.io/x:" + strings.Repeat("t", 129), "a b/c:1", "quay.io/a/../b:1", "quay.io/a//b:1", "quay.io/./b:1"} {
 		got := c.Resolve(t.Context(), question(ref))
 		if got.Failure == nil || got.Failure.Reason != stream.ReasonInvalid || !strings.Contains(got.Failure.Message, "write HOST/REPOSITORY:TAG") {
 			t.Errorf("%q: %+v", ref, got.Failure)

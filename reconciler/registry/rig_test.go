@@ -233,6 +233,6 @@ func status(code int, header ...string) http.HandlerFunc {
 			w.Header().Set(header[i], header[i+1])
 		}
 		w.WriteHeader(code)
-		fmt.Fprint(w, `{"errors":[{"code":"UNKNOWN","message":"token=s3cret request id 4711"}]}`)
+		fmt.Fprint(w, `{"errors":[{"code":"UNKNOWN","message":"token=s3cret request id 47114711"}]}`)
 	}
 }

@@ -136,7 +136,7 @@ func (t *transport) guard(req *http.Request) error {
 	if a, err := netip.ParseAddr(req.URL.Hostname()); err == nil && isForbidden(a) {
 		return &forbiddenAddressError{address: a.String()}
 	}
-	if req.URL.Scheme != "https" && !mayBePlain(t.policies, req.URL.Host) {
+	if req.URL.Scheme == "http" && !mayBePlain(t.policies, req.URL.Host) {
 		return &plainHTTPError{host: req.URL.Host}
 	}
 	if req.URL.Host == first.URL.Host {
