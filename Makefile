@@ -1,0 +1,58 @@
+# What people and CI run. Everything but Go, git and make is built or done without.
+
+GO       ?= go
+BIN      := bin
+LINT     := .cache/golangci-lint-v2.15.0
+FUZZTIME ?= 10s
+RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
+
+.PHONY: help build demo test race lint fuzz bench check tidy clean
+
+help: ## Print this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## Build bin/imgstream: one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/imgstream ./cmd/imgstream
+
+demo: build ## Show the main job on a registry and a repository of its own (KEEP=1 leaves them in ./demo)
+	@cd test && $(GO) run ./demo -imgstream ../$(BIN)/imgstream $(if $(KEEP),-keep ../demo)
+
+test: ## Run every test, those against real servers included
+	$(GO) test ./...
+	cd test && $(GO) test ./...
+
+race: ## Run every test under the race detector
+ifeq ($(RACE),yes)
+	CGO_ENABLED=1 $(GO) test -race ./...
+	cd test && CGO_ENABLED=1 $(GO) test -race ./...
+else
+	@echo "race: left out, because there is no C compiler (cc) on this machine"
+endif
+
+lint: $(LINT) ## Run the linter and the formatter's check
+	$(LINT) run ./...
+	cd test && ../$(LINT) run --config ../.golangci.yml ./...
+
+$(LINT):
+	@mkdir -p $(@D)
+	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	@mv .cache/bin/golangci-lint $@
+
+fuzz: ## Run each fuzz target for FUZZTIME
+	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$t/*_test.go | cut -c6-); do \
+	    echo "$$t $$f"; $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done; \
+	done
+
+bench: ## Measure what the README claims (test/bench/README.md has results)
+	cd test && $(GO) run ./bench
+
+tidy: ## Fail when go.mod or go.sum is not what go mod tidy writes
+	$(GO) mod tidy -diff
+	cd test && $(GO) mod tidy -diff
+
+check: tidy lint test race ## All of what CI runs, fuzzing left out
+
+clean: ## Remove what make built
+	rm -rf $(BIN) .cache demo
