@@ -34,6 +34,7 @@ func Apply(name string, src []byte, wants []Want) Result {
 		return r
 	}
 	w := writer{name: name, yaml: y, file: read(name, y), wants: wants, errs: r.Errs}
+	w.uses = w.file.identities()
 	r.File = w.file
 	if g, file := w.write(); g != nil {
 		r.Src, r.File = g.Bytes(), file
@@ -46,6 +47,7 @@ type writer struct {
 	name  string
 	yaml  *yamledit.File
 	file  *File
+	uses  map[identity]Use // of file
 	wants []Want
 	edits [][]yamledit.Edit // by want
 	errs  []error
@@ -83,7 +85,7 @@ func (w *writer) write() (*yamledit.File, *File) {
 // prepare gives the edits of one want, or why there can be none.
 func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 	want := w.wants[i]
-	u, ok := w.file.Find(want.Use.Document, want.Use.Path)
+	u, ok := w.uses[want.Use.identity()]
 	switch {
 	case !ok || u.Ref != want.Use.Ref || u.Part != want.Use.Part:
 		return nil, &yamledit.Error{Line: want.Use.Line, Reason: fmt.Sprintf("no marker for %s binds %s here", want.Use.Ref, want.Use.Path)}
@@ -113,9 +115,10 @@ func (w *writer) try(some []int) (*yamledit.File, *File, error) {
 		return nil, nil, err
 	}
 	file := read(w.name, y)
+	uses := file.identities()
 	for _, i := range some {
 		want := w.wants[i]
-		if u, ok := file.Find(want.Use.Document, want.Use.Path); !ok || !u.Shows(want.Image) {
+		if u, ok := uses[want.Use.identity()]; !ok || !u.Shows(want.Image) {
 			return nil, nil, &yamledit.Error{Line: want.Use.Line, Reason: "after the edit the value does not show the image"}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 type list struct {
 	doc     *document
 	line    int // of its key
+	bottom  int // the last line below its last entry that is blank or a comment, or the entry's own
 	entries []*entry
 }
 
@@ -47,10 +48,24 @@ func lists(y *yamledit.File, d *document) []*list {
 		l := &list{doc: d, line: key.Line}
 		if value.Kind == yaml.SequenceNode {
 			l.entries = entries(y, d, value)
+			l.bottom = bottom(y, l.entries)
 		}
 		all = append(all, l)
 	}
 	return all
+}
+
+func bottom(y *yamledit.File, entries []*entry) int {
+	if len(entries) == 0 {
+		return 0
+	}
+	line := entries[len(entries)-1].last
+	for ; line < y.LineCount(); line++ {
+		if t := strings.TrimLeft(y.Line(line+1), " \t"); t != "" && t[0] != '#' {
+			break
+		}
+	}
+	return line
 }
 
 func entries(y *yamledit.File, d *document, seq *yaml.Node) []*entry {

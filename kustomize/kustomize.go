@@ -113,13 +113,27 @@ func parse(src []byte) (y *yamledit.File, broken string) {
 	return nil, err.Error()
 }
 
-// Find is the use with that identity.
-func (f *File) Find(document, path string) (Use, bool) {
-	i := slices.IndexFunc(f.Uses, func(u Use) bool { return u.Document == document && u.Path == path })
+// identity names a use within its file.
+type identity struct{ document, path string }
+
+func (u Use) identity() identity { return identity{u.Document, u.Path} }
+
+// Find is the use with the identity of u, as after an edit; false when there is none.
+func (f *File) Find(u Use) (Use, bool) {
+	i := slices.IndexFunc(f.Uses, func(v Use) bool { return v.identity() == u.identity() })
 	if i < 0 {
 		return Use{}, false
 	}
 	return f.Uses[i], true
+}
+
+// identities are the uses by identity: of two with the same one, the first.
+func (f *File) identities() map[identity]Use {
+	all := make(map[identity]Use, len(f.Uses))
+	for _, u := range slices.Backward(f.Uses) {
+		all[u.identity()] = u
+	}
+	return all
 }
 
 func (f *File) problem(line int, path string, p finding) {

@@ -19,6 +19,7 @@ type scanner struct {
 	*File
 	yaml     *yamledit.File
 	comments []yamledit.Comment
+	runs     []run // by comment
 	docs     []*document
 	lists    []*list
 	values   map[int][]place // by last line, for the lines that hold a marker
@@ -34,7 +35,7 @@ type place struct {
 // read finds the uses of a parsed file.
 func read(name string, y *yamledit.File) *File {
 	s := &scanner{
-		File: &File{}, yaml: y, comments: y.Comments(),
+		File: &File{}, yaml: y, comments: y.Comments(), runs: runs(y.Comments()),
 		docs: documents(name, y.Documents()), values: map[int][]place{},
 	}
 	s.findPlaces()
@@ -132,7 +133,7 @@ func (l *list) take(s *scanner, i int) (*entry, *finding) {
 		}
 	}
 	switch {
-	case c.Line == l.line || c.Own && s.standsAbove(i, l.line) && !s.commentedOut(i):
+	case c.Line == l.line || c.Own && s.runs[i].last+1 == l.line && !s.runs[i].dead:
 		return nil, &finding{message: "the marker stands on images: itself", hint: "put it above the dash of the entry, or behind a key of it"}
 	case len(on) == 1 && on[0].node.Kind != yaml.MappingNode:
 		return nil, &finding{message: "the entry has no keys", hint: "write - name: IMAGE"}
@@ -160,9 +161,9 @@ func (l *list) takeBetween(s *scanner, i int) (*entry, *finding) {
 	}
 	inside := before >= 0 && c.Column > l.entries[before].dashColumn
 	switch {
-	case after < 0 && (!inside || !s.blankBetween(l.entries[before].last, c.Line)):
+	case after < 0 && (!inside || c.Line > l.bottom):
 		return nil, nil
-	case s.commentedOut(i):
+	case s.runs[i].dead:
 		return nil, &finding{notice: true, message: "the marker stands above an entry that is commented out"}
 	case after < 0:
 		return mapping(l.entries[before])
@@ -182,48 +183,26 @@ func mapping(e *entry) (*entry, *finding) {
 	return e, nil
 }
 
-// commentedOut reports whether the comments that follow comment i line by line
-// hold keys of an entry.
-func (s *scanner) commentedOut(i int) bool {
-	line := s.comments[i].Line
-	for _, c := range s.comments[i+1:] {
-		if !c.Own || c.Line != line+1 {
-			return false
-		}
-		if commentedKey.MatchString(c.Text) {
-			return true
-		}
-		line = c.Line
-	}
-	return false
+// run is what follows a comment line by line, as long as there are comments.
+type run struct {
+	last int  // line of the last one; its own line when none follows
+	dead bool // one that follows holds a key of an entry: it was commented out
 }
 
-// standsAbove reports whether only comments lie between comment i and a line.
-func (s *scanner) standsAbove(i, line int) bool {
-	for at := s.comments[i].Line + 1; at <= line; at++ {
-		if at == line {
-			return true
-		}
-		if !strings.HasPrefix(strings.TrimLeft(s.yaml.Line(at), " \t"), "#") {
-			return false
+func runs(comments []yamledit.Comment) []run {
+	all := make([]run, len(comments))
+	for i := len(comments) - 1; i >= 0; i-- {
+		all[i].last = comments[i].Line
+		if i+1 < len(comments) && comments[i+1].Own && comments[i+1].Line == comments[i].Line+1 {
+			all[i] = run{all[i+1].last, all[i+1].dead || commentedKey.MatchString(comments[i+1].Text)}
 		}
 	}
-	return false
-}
-
-// blankBetween reports whether nothing but blank lines and comments lies between two lines.
-func (s *scanner) blankBetween(from, to int) bool {
-	for at := from + 1; at < to; at++ {
-		if t := strings.TrimLeft(s.yaml.Line(at), " \t"); t != "" && t[0] != '#' {
-			return false
-		}
-	}
-	return true
+	return all
 }
 
 // aloof says why a marker on a line of its own binds nothing.
 func (s *scanner) aloof(i int) finding {
-	if s.commentedOut(i) {
+	if s.runs[i].dead {
 		return finding{notice: true, message: "the marker stands above an entry that is commented out"}
 	}
 	return finding{

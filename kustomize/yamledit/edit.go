@@ -145,7 +145,7 @@ func (f *File) find(e Edit) (*yaml.Node, error) {
 		}
 		next, err := f.child(n, step)
 		if err != nil {
-			return nil, refuse(n.Line, "%s: %v", e.Path[:i+1], err)
+			return nil, refuse(err.Line, "%s: %s", e.Path[:i+1], err.Reason)
 		}
 		n = next
 	}
@@ -162,29 +162,31 @@ func (f *File) unshared(n *yaml.Node) error {
 	return nil
 }
 
-func (f *File) child(n *yaml.Node, step any) (*yaml.Node, error) {
+func (f *File) child(n *yaml.Node, step any) (*yaml.Node, *Error) {
 	switch step := step.(type) {
 	case int:
 		if n.Kind == yaml.SequenceNode && step >= 0 && step < len(n.Content) {
 			return n.Content[step], nil
 		}
-		return nil, fmt.Errorf("no element %d here", step)
+		return nil, refuse(n.Line, "no element %d here", step)
 	case string:
 		return f.valueOf(n, step)
 	}
-	return nil, fmt.Errorf("a path has no step of type %T", step)
+	return nil, refuse(n.Line, "a path has no step of type %T", step)
 }
 
-func (f *File) valueOf(n *yaml.Node, key string) (*yaml.Node, error) {
+func (f *File) valueOf(n *yaml.Node, key string) (*yaml.Node, *Error) {
 	keys := f.keysLike(n, key)
-	switch {
-	case len(keys) == 0:
-		return nil, fmt.Errorf("no key %s here", key)
-	case len(keys) > 1:
-		return nil, fmt.Errorf("%s stands here twice (lines %d and %d): readers differ in which one counts",
-			key, n.Content[keys[0]].Line, n.Content[keys[1]].Line)
-	case keyText(n.Content[keys[0]]) != key:
-		return nil, fmt.Errorf("%s is not written %s here", key, keyText(n.Content[keys[0]]))
+	if len(keys) == 0 {
+		return nil, refuse(n.Line, "no key %s here", key)
+	}
+	first := n.Content[keys[0]]
+	if len(keys) > 1 {
+		second := n.Content[keys[1]].Line
+		return nil, refuse(second, "%s stands here twice (lines %d and %d): readers differ in which one counts", key, first.Line, second)
+	}
+	if keyText(first) != key {
+		return nil, refuse(first.Line, "the key is written %s: not every reader takes it for %s", keyText(first), key)
 	}
 	return n.Content[keys[0]+1], nil
 }

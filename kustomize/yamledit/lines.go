@@ -55,6 +55,9 @@ func (f *File) line(off int) int {
 	return max(1, sort.SearchInts(f.lines, off+1))
 }
 
+// LineCount is the number of lines, an empty one behind the last break included.
+func (f *File) LineCount() int { return len(f.lines) }
+
 // Line is the text of a line, from 1, without its break.
 func (f *File) Line(n int) string {
 	if n < 1 || n > len(f.lines) {
