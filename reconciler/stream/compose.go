@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -45,7 +46,7 @@ func Compose(settings Settings, specs []SpecAt, statuses []StatusAt) *Tree {
 		c.status(at)
 	}
 	c.orphans()
-	c.sort()
+	SortProblems(c.tree.Problems)
 	return c.tree
 }
 
@@ -160,7 +161,8 @@ func (c *composer) broken(ref Ref, file string, err error) {
 
 // orphans reports the statuses whose tag is in no spec. They are kept.
 func (c *composer) orphans() {
-	for ref := range c.tree.Status {
+	byName := func(a, b Ref) int { return cmp.Compare(a.String(), b.String()) }
+	for _, ref := range slices.SortedFunc(maps.Keys(c.tree.Status), byName) {
 		s := c.tree.index[ref.Stream()]
 		if c.twice[ref.Stream()] || s.lists(ref.Tag) {
 			continue
@@ -195,10 +197,4 @@ func (c *composer) foldedOrphan(s *Stream, ref Ref) {
 			})
 		}
 	}
-}
-
-func (c *composer) sort() {
-	slices.SortStableFunc(c.tree.Problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Message, b.Message))
-	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -45,7 +44,7 @@ func (r *reader) noticef(line int, hint, format string, args ...any) {
 
 // sorted gives the problems by line, those of one line as they were found.
 func (r *reader) sorted() []Problem {
-	slices.SortStableFunc(r.problems, func(a, b Problem) int { return a.Pos.Line - b.Pos.Line })
+	SortProblems(r.problems)
 	return r.problems
 }
 

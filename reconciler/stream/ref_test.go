@@ -195,3 +195,15 @@ func TestPaused(t *testing.T) {
 		}
 	}
 }
+
+func TestProblemString(t *testing.T) {
+	for want, p := range map[string]Problem{
+		"error: a":                      {Message: "a"},
+		"x.yaml: notice: a":             {Severity: Notice, Pos: Pos{File: "x.yaml"}, Message: "a", Hint: "b"},
+		"x.yaml:3: warning: sso/web: a": {Severity: Warning, Pos: Pos{"x.yaml", 3}, Ref: Ref{Namespace: "sso", Name: "web"}, Message: "a"},
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
