@@ -146,13 +146,12 @@ func (c *composer) status(at StatusAt) {
 // broken stops a tag whose status file cannot be used: it is never rewritten and
 // never taken for empty (semantics.md 2).
 func (c *composer) broken(ref Ref, file string, err error) {
-	p := Problem{Pos: Pos{File: file}, Ref: ref, Message: "the status file cannot be used: " + err.Error(), Hint: "restore it: git log -p -- " + file + " shows its history"}
+	p := Problem{Pos: Pos{File: file}, Ref: ref, Message: "the status file cannot be used: " + err.Error()}
 	if bad := (*StatusError)(nil); errors.As(err, &bad) {
 		p.Pos.Line = bad.Line
 		p.Message = "the status file cannot be used: " + bad.Reason
 		if bad.Newer {
 			p.Message, p.Hint = "the status file is not read: "+bad.Reason, "use the imgstream that wrote it"
-			c.tree.newer = append(c.tree.newer, ref)
 		}
 	}
 	c.tree.Broken[ref] = p

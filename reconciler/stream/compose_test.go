@@ -72,12 +72,6 @@ func TestCompose(t *testing.T) {
 		{Path: "imagestreams/status/keycloak.yaml", Err: newer},
 	}
 	tree := Compose(settings, specs, statuses)
-	tree.HintRestore(func(file string) string {
-		if strings.HasSuffix(file, "bad.yaml") {
-			return "3f2a9c1"
-		}
-		return ""
-	})
 	golden(t, "testdata/compose.golden", strings.ReplaceAll(showTree(tree), strings.Repeat("l", 252), "lll…"))
 	if diff := cmp.Diff(before, *shared.Streams[0]); diff != "" {
 		t.Errorf("a shared stream changed:\n%s", diff)
@@ -94,13 +88,6 @@ func TestCompose(t *testing.T) {
 	}
 	if tree.Stream("sso", "twice") != nil || tree.Stream("sso", "nothing") != nil || (&Tree{}).Stream("sso", "nothing") != nil {
 		t.Error("a stream that is not there is found")
-	}
-	slices.Reverse(specs)
-	slices.Reverse(statuses)
-	again := Compose(settings, specs, statuses)
-	again.HintRestore(func(string) string { return "" })
-	if diff := cmp.Diff(show(Compose(settings, specs, statuses).Problems), show(again.Problems)); diff != "" {
-		t.Errorf("without a commit the hint changed:\n%s", diff)
 	}
 }
 
