@@ -35,8 +35,9 @@ func NewProblems(problems []stream.Problem) Problems {
 	return all
 }
 
-// Summary is one line: how much is wrong in what was looked at.
-func Summary(problems []stream.Problem, streams, consumers int) string {
+// Summary is one line: how many findings there are in what was looked at, such as
+// "12 image streams, 4 consumers".
+func Summary(problems []stream.Problem, looked string) string {
 	var counts [3]int
 	for _, p := range problems {
 		counts[p.Severity]++
@@ -48,9 +49,9 @@ func Summary(problems []stream.Problem, streams, consumers int) string {
 		}
 	}
 	if len(found) == 0 {
-		return fmt.Sprintf("%s, %s: no problems", count(streams, "image stream"), count(consumers, "consumer"))
+		return looked + ": no problems"
 	}
-	return fmt.Sprintf("%s in %s, %s", strings.Join(found, ", "), count(streams, "image stream"), count(consumers, "consumer"))
+	return strings.Join(found, ", ") + " in " + looked
 }
 
 func count(n int, noun string) string {

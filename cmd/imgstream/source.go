@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/imgstream/imgstream/gitstore"
+)
+
+// source is where the verbs that only read look: the work tree, or with --repo a
+// remote branch.
+type source struct{ target }
+
+// flags adds what names a remote branch.
+func (s *source) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.repo, "repo", "", "read a branch of the repository at this `URL` or path, not the work tree")
+	f.StringVar(&s.branch, "branch", "", "branch of the repository (with --repo)")
+	f.StringVar(&s.configFile, "config", "", "the operator's configuration `file` (kind: Config; with --repo)")
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
+}
+
+// files is a repository as it is read.
+type files struct {
+	fs.FS
+	name string // how messages call it
+	root string // directory of the work tree; "" for a branch
+}
+
+// open gives the files; close them when they are no longer read.
+func (s *source) open(ctx context.Context, a *app) (f files, closeFiles func(), err error) {
+	switch {
+	case s.repo != "":
+		f, err = s.openBranch(ctx, a)
+		return f, func() {}, err
+	case s.branch != "":
+		return files{}, nil, usagef("--branch needs --repo: without it the work tree is read")
+	case s.configFile != "":
+		return files{}, nil, usagef("--config needs --repo: without it the work tree is read")
+	}
+	return openWorkTree(ctx, a.workDir())
+}
+
+func (s *source) openBranch(ctx context.Context, a *app) (files, error) {
+	cfg, err := s.load(a)
+	if err != nil {
+		return files{}, err
+	}
+	store, err := s.target.open(a, cfg)
+	if err != nil {
+		return files{}, err
+	}
+	snap, err := store.Snapshot(ctx)
+	return files{FS: snap.FS, name: s.branch + " of " + gitstore.Redact(s.repo)}, err
+}
+
+func openWorkTree(ctx context.Context, dir string) (files, func(), error) {
+	tree, err := gitstore.OpenWorkTree(dir)
+	if err != nil {
+		return files{}, nil, err
+	}
+	closeTree := func() { _ = tree.Close() }
+	snap, err := tree.Snapshot(ctx)
+	if err != nil {
+		closeTree()
+		return files{}, nil, err
+	}
+	return files{FS: snap.FS, name: tree.Dir(), root: tree.Dir()}, closeTree, nil
+}
+
+// find gives the path in the repository of a path of the command line, which must
+// exist. In a branch, paths count from its root.
+func (f files) find(a *app, arg string) (string, error) {
+	name := path.Clean(filepath.ToSlash(arg))
+	if f.root != "" {
+		abs, err := filepath.Abs(a.resolve(arg))
+		if err != nil {
+			return "", err
+		}
+		rel, err := filepath.Rel(f.root, abs)
+		if err != nil {
+			return "", err
+		}
+		name = filepath.ToSlash(rel)
+	}
+	if name == ".." || strings.HasPrefix(name, "../") {
+		return "", fmt.Errorf("%s does not lie in %s", arg, f.name)
+	}
+	if _, err := fs.Stat(f.FS, name); err != nil {
+		return "", fmt.Errorf("%s: not found in %s", arg, f.name)
+	}
+	return name, nil
+}
