@@ -1,0 +1,209 @@
+package reconciler_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/imgstream/imgstream/gitstore"
+	"github.com/imgstream/imgstream/reconciler"
+	"github.com/imgstream/imgstream/reconciler/plan"
+)
+
+// memoryRepo is a branch in memory, with a hook by which another writer wins races.
+type memoryRepo struct {
+	commits []memoryCommit // the tip is the last one
+	base    gitstore.Rev
+	before  func(attempt int) // runs before a push is compared with the tip
+	pushes  int
+	lost    error // what the next push answers although it landed
+}
+
+type memoryCommit struct {
+	tree    fstest.MapFS
+	message string
+}
+
+func (m *memoryRepo) tip() gitstore.Rev { return rev(len(m.commits) - 1) }
+
+func rev(i int) gitstore.Rev { return gitstore.Rev(fmt.Sprintf("%040d", i)) }
+
+func (m *memoryRepo) at(r gitstore.Rev) fstest.MapFS {
+	var i int
+	_, _ = fmt.Sscanf(string(r), "%d", &i)
+	return m.commits[i].tree
+}
+
+// edit is a commit of a person.
+func (m *memoryRepo) edit(path, text string) {
+	tree := maps.Clone(m.commits[len(m.commits)-1].tree)
+	tree[path] = &fstest.MapFile{Data: []byte(text)}
+	m.commits = append(m.commits, memoryCommit{tree: tree, message: "edit " + path})
+}
+
+func (m *memoryRepo) Snapshot(context.Context) (gitstore.Snapshot, error) {
+	s := gitstore.Snapshot{Rev: m.tip(), FS: m.at(m.tip())}
+	if m.base != "" {
+		s.Base, s.BaseFS = m.base, m.at(m.base)
+	}
+	return s, nil
+}
+
+func (m *memoryRepo) ChangedAt(_ context.Context, snap gitstore.Snapshot, paths []string) (map[string]gitstore.Rev, error) {
+	revs := map[string]gitstore.Rev{}
+	for _, p := range paths {
+		revs[p] = snap.Rev
+	}
+	return revs, nil
+}
+
+func (m *memoryRepo) Commit(_ context.Context, base gitstore.Rev, chain []gitstore.Commit) (gitstore.Published, error) {
+	m.pushes++
+	if m.before != nil {
+		m.before(m.pushes)
+	}
+	if base != m.tip() {
+		return gitstore.Published{}, gitstore.ErrConflict
+	}
+	for _, c := range chain {
+		tree := maps.Clone(m.at(m.tip()))
+		for path, data := range c.Files {
+			tree[path] = &fstest.MapFile{Data: data}
+		}
+		m.commits = append(m.commits, memoryCommit{tree: tree, message: c.Message})
+	}
+	m.base = m.tip()
+	return gitstore.Published{Rev: m.tip()}, nil
+}
+
+// counter answers every question with one digest, and counts them.
+type counter struct {
+	digest string
+	asked  atomic.Int64
+}
+
+func (c *counter) Resolve(context.Context, plan.Question) plan.Answer {
+	c.asked.Add(1)
+	return plan.Answer{Digest: c.digest}
+}
+
+func digestOf(c string) string { return "sha256:" + strings.Repeat(c, 64) }
+
+const spec = `apiVersion: image.openshift.io/v1
+kind: ImageStream
+metadata: {name: app}
+spec:
+  tags:
+  - name: "1"
+    from: {kind: DockerImage, name: "r.io/app:1"}
+    importPolicy: {scheduled: true}
+`
+
+func newRepo() *memoryRepo {
+	return &memoryRepo{commits: []memoryCommit{{tree: fstest.MapFS{
+		"imagestreams/app.yaml":   {Data: []byte(spec)},
+		"apps/kustomization.yaml": {Data: []byte("images:\n- name: app # {\"$imagestream\": \"app:1\"}\n  newTag: x\n")},
+	}}}}
+}
+
+func newReconciler(repo reconciler.Repo, resolver reconciler.Resolver) *reconciler.Reconciler {
+	return &reconciler.Reconciler{Repo: repo, Resolver: resolver, Now: func() time.Time { return time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC) }}
+}
+
+// A conflict costs another read of the branch and no second lookup, and the other
+// writer's change stays.
+func TestConflictRecomputes(t *testing.T) {
+	repo, resolver := newRepo(), &counter{digest: digestOf("a")}
+	repo.before = func(attempt int) {
+		if attempt <= 3 {
+			repo.edit(fmt.Sprintf("notes/%d.txt", attempt), "by a person")
+		}
+	}
+	report, err := newReconciler(repo, resolver).Pass(t.Context(), reconciler.Request{Due: plan.Always})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Attempts != 4 || resolver.asked.Load() != 1 {
+		t.Errorf("%d attempts, asked %d times", report.Attempts, resolver.asked.Load())
+	}
+	for i := 1; i <= 3; i++ {
+		if _, err := fs.Stat(repo.at(repo.tip()), fmt.Sprintf("notes/%d.txt", i)); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := string(repo.at(repo.tip())["apps/kustomization.yaml"].Data); !strings.Contains(got, digestOf("a")) {
+		t.Errorf("the consumer was not written:\n%s", got)
+	}
+}
+
+func TestConflictsAreBounded(t *testing.T) {
+	repo := newRepo()
+	repo.before = func(attempt int) { repo.edit("notes.txt", fmt.Sprint(attempt)) }
+	_, err := newReconciler(repo, &counter{digest: digestOf("a")}).Pass(t.Context(), reconciler.Request{Due: plan.Always})
+	if err == nil || repo.pushes > 10 {
+		t.Errorf("%v after %d pushes", err, repo.pushes)
+	}
+}
+
+func TestDryRunWritesNothing(t *testing.T) {
+	repo := newRepo()
+	report, err := newReconciler(repo, &counter{digest: digestOf("a")}).Pass(t.Context(), reconciler.Request{Due: plan.Always, DryRun: true})
+	if err != nil || len(report.Changes) != 1 || repo.pushes != 0 {
+		t.Errorf("%v, %d changes, %d pushes", err, len(report.Changes), repo.pushes)
+	}
+}
+
+// Nothing is lost under any interleaving with people who write between the steps: all
+// their commits stay, and the pass after the last of them comes to rest.
+func TestNoLostUpdate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		repo, resolver := newRepo(), &counter{digest: digestOf("a")}
+		r := newReconciler(repo, resolver)
+		writes := 0
+		repo.before = func(int) {
+			if rapid.IntRange(0, 2).Draw(t, "race") == 0 {
+				writes++
+				repo.edit(fmt.Sprintf("people/%d.txt", writes), "kept")
+			}
+		}
+		for range rapid.IntRange(1, 6).Draw(t, "passes") {
+			resolver.digest = digestOf(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "digest"))
+			if _, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range writes {
+			if _, err := fs.Stat(repo.at(repo.tip()), fmt.Sprintf("people/%d.txt", i+1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := len(repo.commits)
+		if _, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always}); err != nil || len(repo.commits) != before {
+			t.Fatalf("%v; a pass over an unchanged world made %d commits", err, len(repo.commits)-before)
+		}
+	})
+}
+
+// Sources are pushed before followers, in one chain.
+func TestReportNamesWhatWasPushed(t *testing.T) {
+	repo := newRepo()
+	report, err := newReconciler(repo, &counter{digest: digestOf("a")}).Pass(t.Context(), reconciler.Request{Due: plan.Always})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Published != repo.tip() || report.Rev != rev(0) || report.Streams != 1 || report.Asked != 1 {
+		t.Errorf("%+v", report)
+	}
+	if report.Failed() || slices.ContainsFunc(repo.commits, func(c memoryCommit) bool { return strings.Contains(c.message, "error") }) {
+		t.Error(report.Problems)
+	}
+}
