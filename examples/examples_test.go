@@ -1,0 +1,133 @@
+// Package examples_test runs imgstream over the example repositories.
+package examples_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
+	"github.com/imgstream/imgstream/reconciler/survey"
+)
+
+// Each example is at rest: a pass over it, with registries that answer what its status
+// says, commits nothing. Without its status and with unpinned consumers, one pass
+// brings back exactly the bytes that are there.
+func TestExamples(t *testing.T) {
+	dirs, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, dir := range dirs {
+		if !dir.IsDir() {
+			continue
+		}
+		found++
+		t.Run(dir.Name(), func(t *testing.T) {
+			tree := load(t, os.DirFS(dir.Name()))
+			answers := answersOf(t, tree)
+			if out := pass(t, tree, tree, answers); len(out.Changes) > 0 {
+				t.Errorf("a pass commits:\n%s", out.Changes[0].Message)
+			}
+			bare := withoutStatus(tree)
+			out := pass(t, bare, nil, answers)
+			for _, change := range out.Changes {
+				for path, data := range change.Files {
+					bare[path] = &fstest.MapFile{Data: data}
+				}
+			}
+			if diff := cmp.Diff(text(tree), text(bare)); diff != "" {
+				t.Errorf("a first pass writes other bytes:\n%s", diff)
+			}
+			if problems := plan.Check(&read(t, tree).View); len(problems) > 0 {
+				t.Error(problems)
+			}
+		})
+	}
+	if found == 0 {
+		t.Fatal("there are no examples")
+	}
+}
+
+func load(t *testing.T, dir fs.FS) fstest.MapFS {
+	t.Helper()
+	tree := fstest.MapFS{}
+	err := fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(dir, path)
+		tree[path] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func read(t *testing.T, tree fs.FS) *survey.Survey {
+	t.Helper()
+	s, err := survey.Read(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// answersOf are registries in which every source has the digest that its tag has.
+func answersOf(t *testing.T, tree fs.FS) plan.Answers {
+	t.Helper()
+	answers := plan.Answers{}
+	for _, st := range read(t, tree).View.Tree.Status {
+		if st.Source == nil || st.Source.Kind != stream.KindDockerImage {
+			continue
+		}
+		image, err := stream.ParseImage(st.Source.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[plan.Import{Reference: image.String()}] = plan.Answer{Digest: st.Head().Image}
+	}
+	return answers
+}
+
+func pass(t *testing.T, tip, base fstest.MapFS, answers plan.Answers) *plan.Outcome {
+	t.Helper()
+	var was *plan.View
+	if base != nil {
+		was = &read(t, base).View
+	}
+	now := time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC) // when the examples' items were recorded
+	out, err := plan.Look(&read(t, tip).View, was).Next(plan.Always, answers, nil, now).Edits(tip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func withoutStatus(tree fstest.MapFS) fstest.MapFS {
+	bare := maps.Clone(tree)
+	for path := range bare {
+		if strings.Contains(path, "imagestreams/status/") {
+			delete(bare, path)
+		}
+	}
+	return bare
+}
+
+func text(tree fstest.MapFS) map[string]string {
+	all := map[string]string{}
+	for path, f := range tree {
+		all[path] = string(f.Data)
+	}
+	return all
+}
