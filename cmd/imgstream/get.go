@@ -72,27 +72,40 @@ func (g *get) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	tree := s.View.Tree
-	printProblems(g.stderr, g.errorsOf(tree, names))
+	g.printErrors(tree, names)
 	if kind == imageStream {
 		return show(g, tree, f.name, g.streams(tree), names)
 	}
 	return show(g, tree, f.name, g.tags(tree), names)
 }
 
-// errorsOf are the errors of what was asked for, and those of files that may say
-// anything; warnings and notices are for validate.
-func (g *get) errorsOf(tree *stream.Tree, names []string) []stream.Problem {
-	var problems []stream.Problem
-	for _, p := range tree.Problems {
-		named := len(names) == 0 || slices.ContainsFunc(names, func(name string) bool {
-			of, _, _ := strings.Cut(name, ":")
-			return of == p.Ref.Name
-		})
-		if p.Severity == stream.Error && (p.Ref.Name == "" || named && g.within(p.Ref.Namespace)) {
-			problems = append(problems, p)
+// printErrors tells the errors that keep something of what was asked for out of sight,
+// and counts the others; all of them are for validate to tell.
+func (g *get) printErrors(tree *stream.Tree, names []string) {
+	var hiding []stream.Problem
+	others := 0
+	for _, p := range problemsOf(tree) {
+		_, broken := tree.Broken[p.Ref]
+		switch {
+		case p.Severity != stream.Error || !g.asked(p.Ref, names):
+		case broken || tree.Stream(p.Ref.Namespace, p.Ref.Name) == nil:
+			hiding = append(hiding, p)
+		default:
+			others++
 		}
 	}
-	return problems
+	printProblems(g.stderr, hiding)
+	if others > 0 {
+		fmt.Fprintf(g.stderr, "%s in what is shown: imgstream validate tells where\n", count(others, "error"))
+	}
+}
+
+// asked says whether what ref names was asked for; where it names no stream, it may be.
+func (g *get) asked(ref stream.Ref, names []string) bool {
+	return ref.Name == "" || g.within(ref.Namespace) && (len(names) == 0 || slices.ContainsFunc(names, func(name string) bool {
+		of, _, _ := strings.Cut(name, ":")
+		return of == ref.Name
+	}))
 }
 
 func (g *get) within(namespace string) bool { return g.all || namespace == g.namespace }

@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/imgstream/imgstream/gitstore"
+	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
 // source is where the verbs that only read look: the work tree, or with --repo a
@@ -96,4 +98,17 @@ func (f files) find(a *app, arg string) (string, error) {
 		return "", fmt.Errorf("%s: not found in %s", arg, f.name)
 	}
 	return name, nil
+}
+
+// problemsOf are those of a tree. Where a status file is to be restored they say how,
+// without naming the commit: its history is not read here.
+func problemsOf(tree *stream.Tree) []stream.Problem {
+	problems := slices.Clone(tree.Problems)
+	for i := range problems {
+		p := &problems[i]
+		if _, broken := tree.Broken[p.Ref]; broken && p.Hint == "" {
+			p.Hint = fmt.Sprintf("restore it from the newest good commit that git log -- %s shows", p.Pos.File)
+		}
+	}
+	return problems
 }

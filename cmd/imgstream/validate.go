@@ -114,7 +114,7 @@ func check(f files) (findings, error) {
 	case err != nil:
 		return findings{}, err
 	}
-	problems := slices.Concat(s.View.Tree.Problems, plan.Check(&s.View), rendered(s.View.Tree))
+	problems := slices.Concat(problemsOf(s.View.Tree), plan.Check(&s.View), rendered(s.View.Tree))
 	stream.SortProblems(problems)
 	return findings{view: &s.View, problems: problems}, nil
 }
