@@ -106,7 +106,7 @@ func problemsOf(tree *stream.Tree) []stream.Problem {
 	problems := slices.Clone(tree.Problems)
 	for i := range problems {
 		p := &problems[i]
-		if _, broken := tree.Broken[p.Ref]; broken && p.Hint == "" {
+		if broken, ok := tree.Broken[p.Ref]; ok && broken == *p && p.Hint == "" {
 			p.Hint = fmt.Sprintf("restore it from the newest good commit that git log -- %s shows", p.Pos.File)
 		}
 	}
