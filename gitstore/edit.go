@@ -153,8 +153,10 @@ func (w *written) edit(old plumbing.Hash, change *edit, dir string) (plumbing.Ha
 		if !ok {
 			e = entry{mode: modeFile, name: name}
 		}
-		e.hash = plumbing.ZeroHash
-		if data != nil {
+		switch {
+		case data == nil:
+			e.hash = plumbing.ZeroHash
+		case !ok || e.hash != plumbing.ComputeHash(plumbing.BlobObject, data):
 			e.hash = w.put(plumbing.BlobObject, data)
 		}
 		entries[name] = e

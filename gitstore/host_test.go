@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,18 +46,18 @@ func TestMain(m *testing.M) {
 }
 
 // git runs the real git in a directory and returns what it prints.
-func git(t testing.TB, dir string, args ...string) string {
-	t.Helper()
-	out, err := tryGit(t, dir, args...)
+func git(tb testing.TB, dir string, args ...string) string {
+	tb.Helper()
+	out, err := tryGit(tb, dir, args...)
 	if err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+		tb.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return out
 }
 
-func tryGit(t testing.TB, dir string, args ...string) (string, error) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "gc.auto=0"}, args...)...)
+func tryGit(tb testing.TB, dir string, args ...string) (string, error) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), "git", append([]string{"-c", "gc.auto=0"}, args...)...)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
@@ -75,7 +77,7 @@ type host struct {
 }
 
 // kinds are the ways a repository is reached in the conformance suite.
-var kinds = map[string]func(t testing.TB) *host{
+var kinds = map[string]func(testing.TB) *host{
 	"file":       newFileHost,
 	"http":       newHTTPHost,
 	"http v0":    newOldHTTPHost,
@@ -83,12 +85,24 @@ var kinds = map[string]func(t testing.TB) *host{
 }
 
 // conformance runs a test over each kind of remote.
-func conformance(t *testing.T, test func(t *testing.T, h *host)) {
+func conformance(t *testing.T, test func(h *host)) {
 	t.Helper()
-	for name, open := range kinds {
+	over(t, slices.Sorted(maps.Keys(kinds)), test)
+}
+
+// pushing runs a test over those that differ in how a push travels.
+func pushing(t *testing.T, test func(h *host)) {
+	t.Helper()
+	over(t, []string{"file", "http"}, test)
+}
+
+func over(t *testing.T, names []string, test func(h *host)) {
+	t.Helper()
+	for _, name := range names {
+		open := kinds[name]
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, open(t))
+			test(open(t))
 		})
 	}
 }
@@ -127,23 +141,23 @@ git -C ../repo.git repack -adbq`
 	return top, nil
 })
 
-func at(t testing.TB, top string) *host {
-	h := &host{t: t, bare: filepath.Join(top, "repo.git"), work: filepath.Join(top, "work")}
+func at(tb testing.TB, top string) *host { //nolint:thelper // nil for the template
+	h := &host{t: tb, bare: filepath.Join(top, "repo.git"), work: filepath.Join(top, "work")}
 	h.url = h.bare
 	return h
 }
 
-func newFileHost(t testing.TB) *host {
-	t.Helper()
+func newFileHost(tb testing.TB) *host {
+	tb.Helper()
 	from, err := template()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	top := t.TempDir()
+	top := tb.TempDir()
 	if err := os.CopyFS(top, os.DirFS(from)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return at(t, top)
+	return at(tb, top)
 }
 
 // bitmap repacks the server's repository with reachability bitmaps, as git gc
@@ -156,9 +170,9 @@ func (h *host) bitmap() {
 	}
 }
 
-func newHTTPHost(t testing.TB) *host {
-	t.Helper()
-	h := newFileHost(t)
+func newHTTPHost(tb testing.TB) *host {
+	tb.Helper()
+	h := newFileHost(tb)
 	srv := httptest.NewUnstartedServer(h)
 	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
@@ -166,14 +180,14 @@ func newHTTPHost(t testing.TB) *host {
 		}
 	}
 	srv.Start()
-	t.Cleanup(srv.Close)
+	tb.Cleanup(srv.Close)
 	h.url = srv.URL + "/repo.git"
 	return h
 }
 
-func newOldHTTPHost(t testing.TB) *host {
-	t.Helper()
-	h := newHTTPHost(t)
+func newOldHTTPHost(tb testing.TB) *host {
+	tb.Helper()
+	h := newHTTPHost(tb)
 	h.handle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		r.Header.Del("Git-Protocol")
 		next.ServeHTTP(w, r)
@@ -181,10 +195,10 @@ func newOldHTTPHost(t testing.TB) *host {
 	return h
 }
 
-func newFilterHTTPHost(t testing.TB) *host {
-	t.Helper()
-	h := newHTTPHost(t)
-	git(t, h.bare, "config", "uploadpack.allowFilter", "true")
+func newFilterHTTPHost(tb testing.TB) *host {
+	tb.Helper()
+	h := newHTTPHost(tb)
+	git(tb, h.bare, "config", "uploadpack.allowFilter", "true")
 	return h
 }
 
@@ -307,11 +321,11 @@ func (h *host) open(change ...func(*Options)) *Store {
 	return s
 }
 
-func snapshot(t testing.TB, s *Store) Snapshot {
-	t.Helper()
-	snap, err := s.Snapshot(t.Context())
+func snapshot(tb testing.TB, s *Store) Snapshot {
+	tb.Helper()
+	snap, err := s.Snapshot(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return snap
 }
@@ -325,19 +339,19 @@ func files(pairs ...string) map[string][]byte {
 }
 
 // publish commits one change of ours.
-func publish(t testing.TB, s *Store, base Rev, pairs ...string) Published {
-	t.Helper()
-	done, err := s.Commit(t.Context(), base, []Commit{{Message: "imgstream: move", Files: files(pairs...)}})
+func publish(tb testing.TB, s *Store, base Rev, pairs ...string) Published {
+	tb.Helper()
+	done, err := s.Commit(tb.Context(), base, []Commit{{Message: "imgstream: move", Files: files(pairs...)}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return done
 }
 
 // whole reads a tree completely: "mode hash name" and bytes of each file, the
 // way listing prints it.
-func whole(t testing.TB, fsys FS) map[string]string {
-	t.Helper()
+func whole(tb testing.TB, fsys FS) map[string]string {
+	tb.Helper()
 	got := map[string]string{}
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -357,7 +371,7 @@ func whole(t testing.TB, fsys FS) map[string]string {
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return got
 }
@@ -396,11 +410,11 @@ func (h *host) is(snap Snapshot, rev Rev) {
 	}
 }
 
-func read(t testing.TB, fsys FS, name string) string {
-	t.Helper()
+func read(tb testing.TB, fsys FS, name string) string {
+	tb.Helper()
 	data, err := fsys.ReadFile(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return string(data)
 }
@@ -432,4 +446,22 @@ func (f *faulty) call(ctx context.Context, service string, v2 bool, request []by
 		return nil, errors.Join(f.after, body.Close())
 	}
 	return body, err
+}
+
+// import600 puts 600 commits on the branch.
+func (h *host) import600() {
+	h.t.Helper()
+	var b strings.Builder
+	for i := range 600 {
+		fmt.Fprintf(&b, "commit refs/heads/main\ncommitter Ann <ann@example.com> %d +0000\ndata 1\nx\n", 1700000000+i)
+		if i == 0 {
+			fmt.Fprintf(&b, "from refs/heads/main^0\n")
+		}
+		fmt.Fprintf(&b, "M 644 inline CHANGES\ndata 4\n%04d\n", i)
+	}
+	cmd := exec.CommandContext(h.t.Context(), "git", "fast-import", "--quiet")
+	cmd.Dir, cmd.Stdin = h.bare, strings.NewReader(b.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		h.t.Fatalf("%v: %s", err, out)
+	}
 }

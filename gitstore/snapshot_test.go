@@ -70,7 +70,8 @@ func TestSnapshotFollowsTheBranch(t *testing.T) {
 	for _, tt := range moves {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			conformance(t, func(t *testing.T, h *host) {
+			conformance(t, func(h *host) {
+				t := h.t
 				git(t, h.bare, "update-ref", "refs/imgstream/main", "main~1")
 				s := h.open()
 				h.is(snapshot(t, s), h.ref("main"))
@@ -92,7 +93,8 @@ func TestSnapshotFollowsTheBranch(t *testing.T) {
 
 func TestSnapshotStaysReadable(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		s := h.open()
 		first := snapshot(t, s)
 		was := h.ref("main")
@@ -104,7 +106,8 @@ func TestSnapshotStaysReadable(t *testing.T) {
 
 func TestSnapshotErrors(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		s := h.open()
 		snapshot(t, s)
 		h.push("main:refs/heads/main2") // the same prefix
@@ -131,7 +134,8 @@ func TestSnapshotErrors(t *testing.T) {
 // The branch is rewound and pruned between the look and the fetch.
 func TestSnapshotOfABranchThatIsRewoundMeanwhile(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		s := h.open()
 		h.change("app.yaml", "short-lived\n")
 		s.wire = &faulty{wire: s.wire, service: uploadPack, before: func() error {
@@ -150,7 +154,8 @@ func TestSnapshotOfABranchThatIsRewoundMeanwhile(t *testing.T) {
 
 func TestBase(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		s := h.open()
 		if snap := snapshot(t, s); snap.Base != "" || snap.BaseFS != nil {
 			t.Errorf("base of a branch nobody pushed to: %q", snap.Base)
@@ -208,7 +213,8 @@ func (h *host) advance(n int) {
 // Where there is no base, the search for it is not repeated for every move.
 func TestBaseIsSearchedOnce(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		h.advance(60)
 		s := h.open()
 		snapshot(t, s)
@@ -225,7 +231,8 @@ func TestBaseIsSearchedOnce(t *testing.T) {
 // and the snapshot is the same value.
 func TestUnmovedCostsOneLook(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		s := h.open()
 		publish(t, s, h.ref("main"), "app.yaml", "ours\n")
 		first := snapshot(t, s)
@@ -249,7 +256,8 @@ func TestUnmovedCostsOneLook(t *testing.T) {
 // P5: k changed files cost k blobs and k × depth trees at most.
 func TestMovedCostsTheDelta(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		for i := range 40 {
 			for j := range 5 {
 				h.put(fmt.Sprintf("many/%d/%d.yaml", i, j), fmt.Sprint(i, j))
@@ -309,7 +317,8 @@ func TestStoreIsTrimmed(t *testing.T) {
 
 func TestMissingObjectIsNotAbsence(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		for _, path := range []string{"app/base/deployment.yaml", "app/base"} {
 			s := h.open()
 			snap := snapshot(t, s)
@@ -342,7 +351,8 @@ func TestMissingObjectIsNotAbsence(t *testing.T) {
 // A store that lost objects before a fetch notices, and starts afresh.
 func TestIncompleteStoreHeals(t *testing.T) {
 	t.Parallel()
-	conformance(t, func(t *testing.T, h *host) {
+	conformance(t, func(h *host) {
+		t := h.t
 		s := h.open()
 		snapshot(t, s)
 		s.objects.trees = map[plumbing.Hash]*tree{}
