@@ -57,9 +57,14 @@ type writer struct {
 // and those that pass are edited together.
 func (w *writer) write() (*yamledit.File, *File) {
 	w.edits = make([][]yamledit.Edit, len(w.wants))
+	taken := map[identity]bool{}
 	var good []int
-	for i := range w.wants {
-		if w.edits[i], w.errs[i] = w.prepare(i); w.errs[i] == nil {
+	for i, want := range w.wants {
+		w.edits[i], w.errs[i] = w.prepare(i)
+		if id := want.Use.identity(); w.errs[i] == nil && taken[id] {
+			w.errs[i] = &yamledit.Error{Line: want.Use.Line, Reason: "two images for one place"}
+		} else if w.errs[i] == nil {
+			taken[id] = true
 			good = append(good, i)
 		}
 	}
@@ -92,7 +97,7 @@ func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 	case u.Refused != "":
 		return nil, &yamledit.Error{Line: u.Line, Reason: u.Refused}
 	case !want.Image.complete():
-		return nil, &yamledit.Error{Line: u.Line, Reason: fmt.Sprintf("no repository or no digest is known to write: %q, %q", want.Image.Name, want.Image.Digest)}
+		return nil, &yamledit.Error{Line: u.Line, Reason: fmt.Sprintf("no image to write: repository %q, tag %q, digest %q", want.Image.Name, want.Image.Tag, want.Image.Digest)}
 	}
 	edits := u.edits(want.Image)
 	for _, e := range edits {

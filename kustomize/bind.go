@@ -104,7 +104,7 @@ func (p place) label() string {
 		return name
 	}
 	keys := p.trail.steps[max(0, n-2):]
-	if _, isIndex := keys[0].(int); isIndex {
+	if _, isIndex := keys[0].(int); isIndex && n > 1 {
 		keys = keys[1:]
 	}
 	return keys.String()

@@ -121,6 +121,9 @@ func readEntry(n *yaml.Node) (v *entryValues, refused string) {
 		}
 		seen[fold] = true
 		for _, known := range entryKeys {
+			if kind := n.Content[i+1].Kind; key == known && kind != yaml.ScalarNode && kind != yaml.AliasNode {
+				return v, "the entry's " + key + " is no single value"
+			}
 			if key != known && fold == strings.ToLower(known) {
 				return v, "the entry's key " + key + " is not written " + known + ", though kustomize reads it"
 			}

@@ -83,7 +83,9 @@ func (s *scanner) walk(d *document, n *yaml.Node, t trail, lines map[int]bool) {
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			s.walk(d, n.Content[i+1], t.down(n, keyName(n.Content[i])), lines)
+			if key := n.Content[i]; key.Kind == yaml.ScalarNode || key.Kind == yaml.AliasNode {
+				s.walk(d, n.Content[i+1], t.down(n, keyName(key)), lines)
+			}
 		}
 	case yaml.SequenceNode:
 		for i, c := range n.Content {

@@ -8,7 +8,11 @@ import (
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
 
-var digestText = regexp.MustCompile(`^sha(256|512):[0-9a-f]+$`)
+var (
+	nameText   = regexp.MustCompile(`^[A-Za-z0-9[][A-Za-z0-9._:/[\]-]*$`)
+	tagText    = regexp.MustCompile(`^(\w[\w.-]{0,127})?$`)
+	digestText = regexp.MustCompile(`^sha(256|512):[0-9a-f]+$`)
+)
 
 func isDigest(s string) bool { return digestText.MatchString(s) }
 
@@ -18,8 +22,11 @@ func (u Use) Shows(img Image) bool {
 	return img.complete() && len(u.edits(img)) == 0
 }
 
-// complete reports whether an image can be written at all.
-func (img Image) complete() bool { return img.Name != "" && isDigest(img.Digest) }
+// complete reports whether img is an image that can be written: with a name and
+// a digest, and nothing in it that a pull spec cannot hold.
+func (img Image) complete() bool {
+	return nameText.MatchString(img.Name) && tagText.MatchString(img.Tag) && isDigest(img.Digest)
+}
 
 // edits are what must change for the place to say img; none when it does.
 func (u Use) edits(img Image) []yamledit.Edit {
