@@ -6,16 +6,22 @@ LINT     := .cache/golangci-lint-v2.15.0
 FUZZTIME ?= 10s
 RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
 
-.PHONY: help build demo test race lint fuzz bench check tidy clean
+.PHONY: help build demo demo-registry demo-push test race lint fuzz bench check tidy clean
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 build: ## Build bin/imgstream: one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/imgstream ./cmd/imgstream
 
 demo: build ## Show the main job on a registry and a repository of its own (KEEP=1 leaves them in ./demo)
 	@cd test && $(GO) run ./demo -imgstream ../$(BIN)/imgstream $(if $(KEEP),-keep ../demo)
+
+demo-registry: ## Serve the registry of a demo that was kept
+	@cd test && $(GO) run ./demo -serve ../demo
+
+demo-push: ## Move the tag in the registry of a demo that was kept
+	@cd test && $(GO) run ./demo -push ../demo
 
 test: ## Run every test, those against real servers included
 	$(GO) test ./...

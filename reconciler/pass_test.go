@@ -25,7 +25,6 @@ type memoryRepo struct {
 	base    gitstore.Rev
 	before  func(attempt int) // runs before a push is compared with the tip
 	pushes  int
-	lost    error // what the next push answers although it landed
 }
 
 type memoryCommit struct {

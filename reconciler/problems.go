@@ -20,7 +20,7 @@ func (r *Reconciler) problems(ctx context.Context, snap gitstore.Snapshot, tip, 
 		return nil, err
 	}
 	for _, p := range tip.View.Tree.Problems {
-		if _, broken := tip.View.Tree.Broken[p.Ref]; broken && p.Hint == "" {
+		if broken, ok := tip.View.Tree.Broken[p.Ref]; ok && broken == p && p.Hint == "" {
 			p.Hint = restoreHint(snap, base, p)
 		}
 		found = append(found, p)

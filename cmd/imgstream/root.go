@@ -73,7 +73,6 @@ manifests that use it. Its push is what triggers the deployment; a pull request 
 a promotion, git revert a rollback, git log the history of a tag.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -85,16 +84,6 @@ a promotion, git revert a rollback, git log the history of a tag.`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(newSync(a), newPlan(a), newValidate(a), newGet(a), newVersion(a))
 	return root
-}
-
-// exactly checks the number of arguments; noun says what they are.
-func exactly(n int, noun string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usagef("expected %d %s, got %d", n, noun, len(args))
-		}
-		return nil
-	}
 }
 
 // noArgs is a verb without arguments.

@@ -2,10 +2,25 @@ package main
 
 import (
 	"context"
+	"io"
+	"io/fs"
+	"log"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -24,6 +39,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		Setup:         setup,
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"push": push, "repository": repository, "expand": expand},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
 }
@@ -38,5 +54,87 @@ func setup(e *testscript.Env) error {
 		e.Setenv("GIT_"+who+"_EMAIL", "ada@example.com")
 		e.Setenv("GIT_"+who+"_DATE", date)
 	}
+	e.Setenv("DOCKER_CONFIG", e.WorkDir)
+	e.Setenv("NO_COLOR", "1")
+	e.Setenv("imagestream", "$imagestream") // what cmpenv is to leave in a marker
+	serve(e, "REG", registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	serve(e, "GIT", gitHTTP(e.WorkDir))
 	return nil
+}
+
+// serve starts a server of one script on loopback; the variable has its host and port.
+func serve(e *testscript.Env, variable string, handler http.Handler) {
+	server := httptest.NewServer(handler)
+	e.Defer(server.Close)
+	e.Setenv(variable, strings.TrimPrefix(server.URL, "http://"))
+}
+
+// gitHTTP serves the repositories of a script's directory to ada with the password secret.
+func gitHTTP(dir string) http.Handler {
+	out, err := exec.CommandContext(context.Background(), "git", "--exec-path").Output()
+	backend := &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
+		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=ada"},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		switch {
+		case err != nil:
+			http.Error(w, "git: "+err.Error(), http.StatusInternalServerError)
+		case user == "" || password != "secret":
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+		default:
+			backend.ServeHTTP(w, r)
+		}
+	})
+}
+
+// push NAME:TAG WORD puts an image under a tag of the script's registry. The word is
+// all that the image holds, so that its digest, in $WORD, is the same each time.
+func push(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: push NAME:TAG WORD")
+	}
+	image, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"word": args[1]}})
+	ts.Check(err)
+	ref, err := name.ParseReference(ts.Getenv("REG") + "/" + args[0])
+	ts.Check(err)
+	ts.Check(remote.Write(ref, image))
+	digest, err := image.Digest()
+	ts.Check(err)
+	ts.Setenv(args[1], digest.String())
+	ts.Setenv("short_"+args[1], digest.String()[:19])
+	ts.Setenv("abbr_"+args[1], digest.String()[:11])
+}
+
+// repository DIR makes the bare repository DIR.git from the files below DIR, $REG in
+// them replaced, and leaves DIR as a clone of it that follows its branch main.
+func repository(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: repository DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			expand(ts, false, []string{path})
+		}
+		return err
+	}))
+	git := func(args ...string) { ts.Check(ts.Exec("git", args...)) }
+	git("init", "-q", "--bare", "-b", "main", dir+".git")
+	git("-C", dir+".git", "config", "http.receivepack", "true")
+	git("-C", dir, "init", "-q", "-b", "main")
+	git("-C", dir, "remote", "add", "origin", dir+".git")
+	git("-C", dir, "add", ".")
+	git("-C", dir, "commit", "-q", "-m", "first")
+	git("-C", dir, "push", "-q", "-u", "origin", "main")
+}
+
+// expand FILE… replaces $REG in files.
+func expand(ts *testscript.TestScript, _ bool, files []string) {
+	for _, file := range files {
+		text := strings.ReplaceAll(ts.ReadFile(file), "$REG", ts.Getenv("REG"))
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
+	}
 }

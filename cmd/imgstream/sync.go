@@ -88,8 +88,11 @@ func explain(err error) error {
 	if _, invalid := errors.AsType[*survey.SettingsError](err); invalid {
 		return fmt.Errorf("nothing was written, because the settings are not valid:\n%w", err)
 	}
-	if errors.Is(err, gitstore.ErrConflict) {
+	switch {
+	case errors.Is(err, gitstore.ErrConflict):
 		return fmt.Errorf("%w; other writers were faster each time: run it again", err)
+	case errors.Is(err, gitstore.ErrUnauthorized):
+		return fmt.Errorf("%w\nthey come from the git section of --config, else from IMGSTREAM_GIT_TOKEN or IMGSTREAM_GIT_TOKEN_FILE", err)
 	}
 	return err
 }

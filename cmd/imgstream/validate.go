@@ -126,13 +126,14 @@ const localConfig = "config.kubernetes.io/local-config"
 func rendered(tree *stream.Tree) []stream.Problem {
 	var problems []stream.Problem
 	for _, s := range tree.Streams {
-		if s.Annotations[localConfig] != "true" {
-			problems = append(problems, stream.Problem{
-				Severity: stream.Notice, Pos: s.Pos, Ref: s.Ref(),
-				Message: "a deploy tool that reads this directory applies the image stream to its cluster",
-				Hint:    "unless that is wanted, add the annotation " + localConfig + `: "true", and for Argo CD the first line # +argocd:skip-file-rendering`,
-			})
+		if s.Annotations[localConfig] == "true" && s.SkipMarked {
+			continue
 		}
+		problems = append(problems, stream.Problem{
+			Severity: stream.Notice, Pos: s.Pos, Ref: s.Ref(),
+			Message: "a deploy tool that reads this directory applies the image stream to its cluster",
+			Hint:    "unless that is wanted, add the annotation " + localConfig + `: "true" for Flux and kustomize, and the first line # +argocd:skip-file-rendering for Argo CD`,
+		})
 	}
 	return problems
 }

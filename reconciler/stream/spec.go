@@ -43,6 +43,9 @@ func ParseSpecs(src []byte) *SpecFile {
 		f.Streams = append(f.Streams, r.manifest(doc, "")...)
 	}
 	f.Problems = r.sorted()
+	for _, s := range f.Streams {
+		s.SkipMarked = bytes.Contains(src, []byte(strings.TrimPrefix(skipMark, "# ")))
+	}
 	if len(f.Streams) == 0 && len(f.Problems) == 0 {
 		return nil
 	}

@@ -81,6 +81,7 @@ type Stream struct {
 	DockerImageRepository string // spec.dockerImageRepository; "" when unset
 	Tags                  []Tag  // in the order written; names are unique
 	Seed                  []Seed // status.tags of an export, in the order written
+	SkipMarked            bool   // the file has the mark that keeps it out of Argo CD's directories
 }
 
 // Ref is the stream itself as a reference.
