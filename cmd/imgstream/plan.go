@@ -76,7 +76,9 @@ func printDiffs(w io.Writer, r reconciler.Report) error {
 			printDiff(w, path, old, c.Files[path], colour)
 		}
 	}
-	fmt.Fprintln(w)
+	if len(r.Changes) > 0 {
+		fmt.Fprintln(w)
+	}
 	return nil
 }
 

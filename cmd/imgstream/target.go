@@ -76,11 +76,14 @@ func (t *target) open(a *app, cfg config.Config) (*gitstore.Store, error) {
 
 // complete takes from the clone around the working directory what the flags leave out.
 func (t *target) complete(a *app) error {
-	if t.repo != "" && t.branch != "" {
-		return nil
-	}
 	if t.repo != "" {
-		return usagef("--repo needs --branch")
+		if t.branch == "" {
+			return usagef("--repo needs --branch")
+		}
+		if !strings.Contains(t.repo, ":") { // a path, and no URL
+			t.repo = a.resolve(t.repo)
+		}
+		return nil
 	}
 	url, branch, err := gitstore.Upstream(a.workDir())
 	switch {
