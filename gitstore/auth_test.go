@@ -192,6 +192,30 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// A push is not redirected, not even to a request without its body.
+func TestRedirectedPush(t *testing.T) {
+	t.Parallel()
+	h := newHTTPHost(t)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		reached := false
+		h.handle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+			switch {
+			case r.URL.Path == "/elsewhere":
+				reached = true
+			case r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, receivePack):
+				http.Redirect(w, r, "/elsewhere", status)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+		s := h.open()
+		_, err := s.Commit(t.Context(), snapshot(t, s).Rev, []Commit{{Message: "x", Files: files("app.yaml", "1")}})
+		if err == nil || reached || !strings.Contains(err.Error(), "must not be redirected") {
+			t.Errorf("%d: %v (followed: %v)", status, err, reached)
+		}
+	}
+}
+
 func TestNotAGitServer(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -131,10 +131,7 @@ func (s *Store) uploadPackRequest(r request) *packp.UploadPackRequest {
 func (s *Store) receive(q *packp.UploadPackRequest, body io.ReadCloser, to storer.EncodedObjectStorer) error {
 	answer := packp.NewUploadPackResponse(q)
 	if err := answer.Decode(body); err != nil {
-		if e, ok := errors.AsType[*pktline.ErrorLine](err); ok {
-			return &serverError{printable(e.Text)}
-		}
-		return fmt.Errorf("read the server's answer: %w", err)
+		return broken(err)
 	}
 	pack := sideband.NewDemuxer(sideband.Sideband64k, answer)
 	if s.progress != nil {

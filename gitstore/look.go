@@ -137,7 +137,7 @@ func parseV2(answer []byte) (server, error) {
 	if !srv.known && lines.Err() == nil {
 		return server{}, nil // no references at all, in the older version
 	}
-	return server{}, truncated(lines.Err())
+	return server{}, broken(lines.Err())
 }
 
 // parseRefs reads an answer to ls-refs. One that does not come to its end is
@@ -160,10 +160,13 @@ func parseRefs(answer []byte) (map[string]plumbing.Hash, error) {
 		}
 		got[ref] = plumbing.NewHash(name)
 	}
-	return nil, truncated(lines.Err())
+	return nil, broken(lines.Err())
 }
 
-func truncated(err error) error {
+func broken(err error) error {
+	if e, ok := errors.AsType[*pktline.ErrorLine](err); ok {
+		return &serverError{printable(e.Text)}
+	}
 	if err == nil {
 		err = io.ErrUnexpectedEOF
 	}
@@ -207,7 +210,7 @@ func parseV0(answer []byte, names ...plumbing.ReferenceName) (advert, error) {
 			adv.refs[ref] = plumbing.NewHash(name)
 		}
 	}
-	return advert{}, truncated(lines.Err())
+	return advert{}, broken(lines.Err())
 }
 
 func (a advert) check() error {

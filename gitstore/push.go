@@ -79,8 +79,11 @@ func (s *Store) publish(ctx context.Context, base plumbing.Hash, w *written) (Pu
 	if err != nil {
 		return Published{}, err
 	}
-	if got.notAtomic {
+	switch {
+	case got.notAtomic:
 		alone = "the server has no atomic pushes"
+	case alone == "":
+		alone = "the server did not move it"
 	}
 	s.adopt(w, got)
 	done := Published{Rev: revOf(w.tip)}

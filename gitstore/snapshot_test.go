@@ -1,17 +1,11 @@
 package gitstore
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/http"
 	"strings"
 	"testing"
-	"testing/fstest"
-
-	"github.com/go-git/go-git/v5/plumbing"
 )
 
 // Every way a branch moves, seen by a store that has read it before and by one
@@ -152,81 +146,6 @@ func TestSnapshotOfABranchThatIsRewoundMeanwhile(t *testing.T) {
 	})
 }
 
-func TestBase(t *testing.T) {
-	t.Parallel()
-	conformance(t, func(h *host) {
-		t := h.t
-		s := h.open()
-		if snap := snapshot(t, s); snap.Base != "" || snap.BaseFS != nil {
-			t.Errorf("base of a branch nobody pushed to: %q", snap.Base)
-		}
-		ours := publish(t, s, h.ref("main"), "app.yaml", "ours\n").Rev
-		if snap := snapshot(t, s); snap.Base != ours || read(t, snap.BaseFS, "app.yaml") != "ours\n" {
-			t.Errorf("base after our push is %q", snap.Base)
-		}
-		h.pull()
-		theirs := h.change("app.yaml", "theirs\n")
-		for name, s := range map[string]*Store{"warm": s, "fresh": h.open()} {
-			snap := snapshot(t, s)
-			h.is(snap, theirs)
-			if snap.Base != ours || read(t, snap.BaseFS, "app.yaml") != "ours\n" {
-				t.Errorf("%s: base by ref is %q, want %q", name, snap.Base, ours)
-			}
-		}
-		// By committer, through 60 commits of other people and a merge.
-		git(t, h.bare, "update-ref", "-d", "refs/imgstream/main")
-		h.advance(60)
-		git(t, h.work, "checkout", "-q", "-b", "side", "HEAD~3")
-		h.put("side", "1")
-		h.commit("side")
-		git(t, h.work, "checkout", "-q", "main")
-		git(t, h.work, "merge", "-q", "--no-edit", "side")
-		h.push("main")
-		h.bitmap()
-		for name, s := range map[string]*Store{"warm": s, "fresh": h.open()} {
-			snap := snapshot(t, s)
-			h.is(snap, h.head())
-			if snap.Base != ours || read(t, snap.BaseFS, "app.yaml") != "ours\n" {
-				t.Errorf("%s: base by committer is %q, want %q", name, snap.Base, ours)
-			}
-		}
-		// The rewind of the branch does not take the ref along.
-		git(t, h.bare, "update-ref", "refs/imgstream/main", string(ours))
-		git(t, h.work, "reset", "-q", "--hard", string(ours)+"~1")
-		h.push("main")
-		if snap := snapshot(t, s); snap.Base != ours || snap.Rev != h.head() || read(t, snap.FS, "app.yaml") != "a\n" {
-			t.Errorf("base after a rewind is %q, want %q", snap.Base, ours)
-		}
-	})
-}
-
-// advance makes many commits quickly.
-func (h *host) advance(n int) {
-	h.t.Helper()
-	for i := range n {
-		h.put("CHANGES", fmt.Sprint("advance ", i))
-		git(h.t, h.work, "commit", "-qam", "advance")
-	}
-	h.push("main")
-}
-
-// Where there is no base, the search for it is not repeated for every move.
-func TestBaseIsSearchedOnce(t *testing.T) {
-	t.Parallel()
-	conformance(t, func(h *host) {
-		t := h.t
-		h.advance(60)
-		s := h.open()
-		snapshot(t, s)
-		before := s.Stats().Fetches
-		h.change("app.yaml", "1")
-		snapshot(t, s)
-		if n := s.Stats().Fetches - before; n != 1 {
-			t.Errorf("%d fetches after one move, want 1", n)
-		}
-	})
-}
-
 // P2: an unmoved branch costs one request on a kept connection, no object,
 // and the snapshot is the same value.
 func TestUnmovedCostsOneLook(t *testing.T) {
@@ -313,129 +232,6 @@ func TestStoreIsTrimmed(t *testing.T) {
 	h.pull()
 	theirs := h.change("app.yaml", "after the trim\n")
 	h.is(snapshot(t, s), theirs)
-}
-
-func TestMissingObjectIsNotAbsence(t *testing.T) {
-	t.Parallel()
-	conformance(t, func(h *host) {
-		t := h.t
-		for _, path := range []string{"app/base/deployment.yaml", "app/base"} {
-			s := h.open()
-			snap := snapshot(t, s)
-			info, err := snap.FS.Stat(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := plumbing.NewHash(info.(interface{ Hash() string }).Hash())
-			delete(s.objects.raw, name)
-			delete(s.objects.trees, name)
-
-			_, err = snap.FS.ReadFile("app/base/deployment.yaml")
-			if !errors.Is(err, ErrIncomplete) || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "app/base/deployment.yaml") {
-				t.Errorf("without %s: %v", path, err)
-			}
-			err = fs.WalkDir(snap.FS, ".", func(_ string, d fs.DirEntry, err error) error {
-				if err == nil && !d.IsDir() {
-					_, err = d.Info()
-				}
-				return err
-			})
-			if !errors.Is(err, ErrIncomplete) {
-				t.Errorf("a walk without %s: %v", path, err)
-			}
-			h.is(snapshot(t, s), h.ref("main")) // fetched afresh
-		}
-	})
-}
-
-// A store that lost objects before a fetch notices, and starts afresh.
-func TestIncompleteStoreHeals(t *testing.T) {
-	t.Parallel()
-	conformance(t, func(h *host) {
-		t := h.t
-		s := h.open()
-		snapshot(t, s)
-		s.objects.trees = map[plumbing.Hash]*tree{}
-		for name, obj := range s.objects.raw {
-			if obj.Type() == plumbing.BlobObject {
-				delete(s.objects.raw, name)
-			}
-		}
-		h.change("app/base/deployment.yaml", "image: b\n")
-		h.is(snapshot(t, s), h.ref("main"))
-	})
-}
-
-// What the server leaves out is an error, not a smaller tree.
-func TestServerThatLeavesOutObjects(t *testing.T) {
-	t.Parallel()
-	h := newFilterHTTPHost(t)
-	s := h.open()
-	git(t, h.bare, "config", "uploadpack.allowAnySHA1InWant", "true")
-	h.handle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		// The same request with a filter that nobody asked for.
-		body = bytes.Replace(body, []byte("000ddeepen 1\n"), []byte("000ddeepen 1\n0015filter blob:none\n"), 1)
-		if i := bytes.Index(body, []byte(" agent=")); i > 0 && bytes.Contains(body, []byte("filter blob")) {
-			line := bytes.IndexByte(body, '\n') + 1
-			first := strings.TrimSuffix(string(body[4:line]), "\n") + " filter\n"
-			body = append(fmt.Appendf(nil, "%04x%s", len(first)+4, first), body[line:]...)
-		}
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		next.ServeHTTP(w, r)
-	})
-	if _, err := s.Snapshot(t.Context()); !errors.Is(err, ErrIncomplete) {
-		t.Errorf("got %v, want ErrIncomplete", err)
-	}
-}
-
-func TestFS(t *testing.T) {
-	t.Parallel()
-	h := newHTTPHost(t)
-	fsys := snapshot(t, h.open()).FS
-	if err := fstest.TestFS(fsys, "README.md", "app.yaml", "app-b/x.yaml", "app/base/deployment.yaml", "empty"); err != nil {
-		t.Error(err)
-	}
-	info, err := fsys.Stat(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := git(t, h.bare, "rev-parse", "main^{tree}")
-	if got := info.(interface{ Hash() string }).Hash(); got != want {
-		t.Errorf("hash of the root is %s, want %s", got, want)
-	}
-}
-
-func TestFSRefusesLinksAndSubmodules(t *testing.T) {
-	t.Parallel()
-	h := newFileHost(t)
-	target := git(t, h.work, "hash-object", "-w", "README.md")
-	git(t, h.work, "update-index", "--add", "--cacheinfo", "120000,"+target+",link")
-	git(t, h.work, "update-index", "--add", "--cacheinfo", "160000,"+string(h.head())+",sub")
-	git(t, h.work, "commit", "-qm", "odd entries")
-	h.push("main")
-	fsys := snapshot(t, h.open()).FS
-	for name, want := range map[string]error{
-		"link": errSymlink, "link/x": errSymlink, "sub": errSubmodule, "sub/x": errSubmodule,
-		"none": fs.ErrNotExist, "README.md/x": fs.ErrNotExist, "../x": fs.ErrInvalid, "/app.yaml": fs.ErrInvalid, "app": errIsDir,
-	} {
-		if _, err := fsys.ReadFile(name); !errors.Is(err, want) {
-			t.Errorf("read %s: %v, want %v", name, err, want)
-		}
-	}
-	if _, err := fsys.Open("link"); !errors.Is(err, errSymlink) {
-		t.Errorf("open a link: %v", err)
-	}
-	if _, err := fsys.ReadDir("sub"); !errors.Is(err, errSubmodule) {
-		t.Errorf("list a submodule: %v", err)
-	}
-	info, err := fsys.Stat("link")
-	if err != nil || info.Mode().Type() != fs.ModeSymlink {
-		t.Errorf("stat of a link: %v, %v", info, err)
-	}
 }
 
 // A truncated answer is an error: the branch is not taken for deleted.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -34,6 +35,8 @@ func (w *dirWire) run(ctx context.Context, v2 bool, stdin []byte, args ...string
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Env = gitEnv(v2)
 	cmd.Stdin = bytes.NewReader(stdin)
+	// Asked to end, receive-pack takes its lock files away.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	p := &process{ctx: ctx, cmd: cmd}
 	cmd.Stderr = &p.stderr

@@ -75,7 +75,7 @@ func trust(caBundle []byte) (*x509.CertPool, error) {
 // initial): the advertisement, never from https to http.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
-	case req.Method != http.MethodGet:
+	case via[0].Method != http.MethodGet:
 		return errors.New("the server redirects a request that must not be redirected")
 	case len(via) >= 10:
 		return errors.New("too many redirects")

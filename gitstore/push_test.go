@@ -1,0 +1,242 @@
+package gitstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestDeclinedByAHook(t *testing.T) {
+	t.Parallel()
+	pushing(t, func(h *host) {
+		t := h.t
+		s := h.open()
+		base := snapshot(t, s).Rev
+		h.hook("pre-receive", "echo 'Freeze until Monday:'; printf 'ask \\033[31mops\\n' >&2; exit 1")
+		_, err := s.Commit(t.Context(), base, []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}})
+		want := fmt.Sprintf(`push to main of %s was refused: pre-receive hook declined
+  remote: Freeze until Monday:
+  remote: ask [31mops
+allow main to be pushed to by imgstream, or satisfy the rule that refused it`, h.url)
+		rejected, ok := errors.AsType[*RejectedError](err)
+		if !ok || err.Error() != want || rejected.Reason != "pre-receive hook declined" || errors.Is(err, ErrConflict) {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+		if h.ref("main") != base || h.ref("refs/imgstream/main") != "" {
+			t.Error("a reference was moved")
+		}
+		h.hook("pre-receive", "exit 0")
+		done, err := s.Commit(t.Context(), base, []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}})
+		if err != nil || done.Notice != "" || h.ref("refs/imgstream/main") != done.Rev {
+			t.Errorf("after the freeze: %+v, %v", done, err)
+		}
+	})
+}
+
+// A hook declines while the branch moves: that is a conflict, whatever it says.
+func TestDeclinedWhileTheBranchMoves(t *testing.T) {
+	t.Parallel()
+	h := newHTTPHost(t)
+	s := h.open()
+	base := snapshot(t, s).Rev
+	s.wire = &faulty{wire: s.wire, service: receivePack, before: func() error {
+		h.change("app.yaml", "theirs\n")
+		h.hook("pre-receive", "exit 1")
+		return nil
+	}}
+	_, err := s.Commit(t.Context(), base, []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}})
+	if !errors.Is(err, ErrConflict) {
+		t.Errorf("got %v, want ErrConflict", err)
+	}
+}
+
+func TestOnlyOurRefIsDeclined(t *testing.T) {
+	t.Parallel()
+	pushing(t, func(h *host) {
+		t := h.t
+		s := h.open()
+		h.hook("update", `case "$1" in refs/heads/*) ;; *) echo "no refs like that"; exit 1;; esac`)
+		base := snapshot(t, s).Rev
+		want := "main was pushed without refs/imgstream/main: hook declined (no refs like that; error: hook declined to update refs/imgstream/main)"
+		for i := range 2 {
+			done := publish(t, s, base, "app.yaml", fmt.Sprint("ours ", i))
+			if done.Notice != want || h.ref("main") != done.Rev || h.ref("refs/imgstream/main") != "" {
+				t.Errorf("published %+v, want notice %q", done, want)
+			}
+			snap := snapshot(t, s)
+			if snap.Base != done.Rev || snap.Rev != done.Rev {
+				t.Errorf("base is %s, want that by committer, %s", snap.Base, done.Rev)
+			}
+			base = done.Rev
+		}
+		if n := s.Stats().Pushes; n != 3 {
+			t.Errorf("%d pushes, want 3: the refusal is remembered", n)
+		}
+		h.fsck()
+	})
+}
+
+// A ref of an earlier push that may not be moved any more is not the base of
+// what this process pushed since.
+func TestStaleRef(t *testing.T) {
+	t.Parallel()
+	pushing(t, func(h *host) {
+		t := h.t
+		s := h.open()
+		first := publish(t, s, snapshot(t, s).Rev, "app.yaml", "1").Rev
+		h.hook("update", `case "$1" in refs/heads/*) ;; *) exit 1;; esac`)
+		done := publish(t, s, first, "app.yaml", "2")
+		want := "main was pushed without refs/imgstream/main: hook declined (error: hook declined to update refs/imgstream/main); it stays at " + first.Short() + ": delete it, or let imgstream move it"
+		if done.Notice != want {
+			t.Errorf("notice %q, want %q", done.Notice, want)
+		}
+		if snap := snapshot(t, s); snap.Base != done.Rev {
+			t.Errorf("base is %s, want %s", snap.Base, done.Rev)
+		}
+		h.pull()
+		h.change("app.yaml", "3")
+		if snap := snapshot(t, s); snap.Base != done.Rev || read(t, snap.BaseFS, "app.yaml") != "2" {
+			t.Errorf("base after a person's push is %s, want %s", snap.Base, done.Rev)
+		}
+	})
+}
+
+func TestServerWithoutAtomic(t *testing.T) {
+	t.Parallel()
+	pushing(t, func(h *host) {
+		t := h.t
+		git(t, h.bare, "config", "receive.advertiseAtomic", "false")
+		s := h.open()
+		done := publish(t, s, snapshot(t, s).Rev, "app.yaml", "ours\n")
+		want := "main was pushed without refs/imgstream/main: the server has no atomic pushes"
+		if done.Notice != want || h.ref("main") != done.Rev || h.ref("refs/imgstream/main") != "" {
+			t.Errorf("published %+v, want notice %q", done, want)
+		}
+		if snap := snapshot(t, s); snap.Base != done.Rev {
+			t.Errorf("base by committer is %q", snap.Base)
+		}
+	})
+}
+
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("connection reset")
+	pushing(t, func(h *host) {
+		t := h.t
+		s := h.open()
+		wire := s.wire
+		base := snapshot(t, s).Rev
+		chain := []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}}
+
+		s.wire = &faulty{wire: wire, service: receivePack, before: func() error { return lost }}
+		_, err := s.Commit(t.Context(), base, chain)
+		if _, rejected := errors.AsType[*RejectedError](err); !errors.Is(err, lost) || rejected || errors.Is(err, ErrConflict) {
+			t.Errorf("lost before it was executed: %v", err)
+		}
+		if h.ref("main") != base {
+			t.Fatal("the branch moved")
+		}
+		s.wire = &faulty{wire: wire, service: receivePack, after: lost}
+		done, err := s.Commit(t.Context(), base, chain)
+		if err != nil || done.Rev != h.ref("main") || done.Notice != "" {
+			t.Errorf("lost after it was executed: %+v, %v", done, err)
+		}
+		h.is(snapshot(t, s), done.Rev)
+		if snap := snapshot(t, s); snap.Base != done.Rev {
+			t.Errorf("base is %s, want %s", snap.Base, done.Rev)
+		}
+	})
+}
+
+// The same with connections that break.
+func TestBrokenConnections(t *testing.T) {
+	t.Parallel()
+	h := newHTTPHost(t)
+	s := h.open()
+	base := snapshot(t, s).Rev
+	chain := []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}}
+	execute := false
+	h.handle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, receivePack) {
+			if execute {
+				next.ServeHTTP(&cutter{ResponseWriter: w, cut: new(bool)}, r)
+			}
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+	_, err := s.Commit(t.Context(), base, chain)
+	if _, rejected := errors.AsType[*RejectedError](err); err == nil || rejected || errors.Is(err, ErrConflict) || h.ref("main") != base {
+		t.Errorf("broken before it was executed: %v", err)
+	}
+	execute = true
+	if done, err := s.Commit(t.Context(), base, chain); err != nil || done.Rev != h.ref("main") || done.Rev == base {
+		t.Errorf("broken after it was executed: %+v, %v", done, err)
+	}
+}
+
+// Answers of the web server: only 401 and 403 are refusals.
+func TestStatusOfAPush(t *testing.T) {
+	t.Parallel()
+	h := newHTTPHost(t)
+	base := snapshot(t, h.open()).Rev
+	for _, on := range []string{http.MethodGet, http.MethodPost} {
+		for status, refused := range map[int]bool{401: true, 403: true, 429: false, 500: false, 502: false, 503: false, 413: false} {
+			h.handle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				if r.Method == on && strings.Contains(r.URL.String(), receivePack) {
+					w.Header().Set("Content-Type", "text/plain")
+					w.WriteHeader(status)
+					_, _ = io.WriteString(w, "because")
+					return
+				}
+				next.ServeHTTP(w, r)
+			})
+			s := h.open()
+			snapshot(t, s)
+			_, err := s.Commit(t.Context(), base, []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}})
+			_, rejected := errors.AsType[*RejectedError](err)
+			if err == nil || rejected != refused || errors.Is(err, ErrUnauthorized) != refused || !strings.Contains(err.Error(), "because") {
+				t.Errorf("%s answers %d: %v", on, status, err)
+			}
+		}
+	}
+	if h.ref("main") != base {
+		t.Error("something was pushed")
+	}
+}
+
+// The branch that a person has checked out in a local repository.
+func TestCheckedOutBranch(t *testing.T) {
+	t.Parallel()
+	h := newFileHost(t)
+	for _, url := range []string{h.work, "file://" + h.work} {
+		s := h.open(func(o *Options) { o.URL = url })
+		snap := snapshot(t, s)
+		_, err := s.Commit(t.Context(), snap.Rev, []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}})
+		rejected, ok := errors.AsType[*RejectedError](err)
+		if !ok || rejected.Reason != "branch is currently checked out" || !strings.Contains(rejected.Words, "receive.denyCurrentBranch") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if got := git(t, h.work, "status", "--porcelain"); got != "" {
+		t.Errorf("the work tree changed: %s", got)
+	}
+}
+
+func TestCommitWithoutSnapshot(t *testing.T) {
+	t.Parallel()
+	pushing(t, func(h *host) {
+		t := h.t
+		done := publish(t, h.open(), h.ref("main"), "app.yaml", "ours\n")
+		if h.ref("main") != done.Rev {
+			t.Errorf("main is at %s, want %s", h.ref("main"), done.Rev)
+		}
+		_, err := h.open().Commit(t.Context(), Rev(strings.Repeat("1", 40)), []Commit{{Message: "x", Files: files("app.yaml", "2")}})
+		if !errors.Is(err, ErrConflict) {
+			t.Errorf("a base that never was: %v", err)
+		}
+	})
+}
