@@ -1,15 +1,19 @@
 package gitstore
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -232,6 +236,31 @@ func TestNotAGitServer(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
+}
+
+// A body that stops coming ends the request with the reason.
+func TestStalledAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		body := stalling(ctx, cancel, io.NopCloser(silent{ctx}))
+		start := time.Now()
+		_, err := io.ReadAll(body)
+		if err == nil || err.Error() != "no data for 1m0s" || time.Since(start) != stallTimeout {
+			t.Errorf("after %s: %v", time.Since(start), err)
+		}
+		if err := body.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// silent sends nothing until its request ends, as a connection does.
+type silent struct{ ctx context.Context } //nolint:containedctx // stands for a connection
+
+func (s silent) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, s.ctx.Err()
 }
 
 func TestSecretsAreNotShown(t *testing.T) {

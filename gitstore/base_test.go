@@ -50,6 +50,11 @@ func TestBase(t *testing.T) {
 		if snap := snapshot(t, s); snap.Base != ours || snap.Rev != h.head() || read(t, snap.FS, "app.yaml") != "a\n" {
 			t.Errorf("base after a rewind is %q, want %q", snap.Base, ours)
 		}
+		// Only the ref moves.
+		git(t, h.bare, "update-ref", "refs/imgstream/main", string(h.head()))
+		if snap := snapshot(t, s); snap.Base != h.head() || read(t, snap.BaseFS, "app.yaml") != "a\n" {
+			t.Errorf("base after the ref moved alone is %q, want %q", snap.Base, h.head())
+		}
 	})
 }
 

@@ -145,9 +145,7 @@ func (w *httpWire) do(ctx context.Context, method string, u *url.URL, v2 bool, b
 		cancel(nil)
 		return nil, explainHTTP(err)
 	}
-	resp.Body = &stallReader{body: resp.Body, cancel: cancel, ctx: ctx, timer: time.AfterFunc(stallTimeout, func() {
-		cancel(fmt.Errorf("no data for %s", stallTimeout))
-	})}
+	resp.Body = stalling(ctx, cancel, resp.Body)
 	if err := w.check(resp, accept); err != nil {
 		_ = resp.Body.Close()
 		return nil, err
@@ -230,6 +228,12 @@ type stallReader struct {
 	ctx    context.Context //nolint:containedctx // of the one request whose body this is
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
+}
+
+func stalling(ctx context.Context, cancel context.CancelCauseFunc, body io.ReadCloser) *stallReader {
+	return &stallReader{body: body, ctx: ctx, cancel: cancel, timer: time.AfterFunc(stallTimeout, func() {
+		cancel(fmt.Errorf("no data for %s", stallTimeout))
+	})}
 }
 
 func (r *stallReader) Read(p []byte) (int, error) {
