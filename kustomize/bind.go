@@ -60,7 +60,7 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	use.Part, use.Paused = m.part, m.paused
 	use.value = newField(p.node)
 	use.Label = p.label()
-	use.Refused = refuseValue(p.trail, use.value.text, m.part)
+	use.Refused = refuseValue(p.trail, use.value, m.part)
 	s.bind(use)
 }
 
@@ -116,7 +116,8 @@ func isTemplate(text string) bool {
 }
 
 // refuseValue says why a value is no image, so that nothing else is overwritten.
-func refuseValue(t trail, text string, part Part) string {
+func refuseValue(t trail, value field, part Part) string {
+	text := value.text
 	bare := !strings.Contains(text, "/")
 	isTag := len(t.steps) > 0 && (t.steps[len(t.steps)-1] == "tag" || t.steps[len(t.steps)-1] == "newTag")
 	_, tag, digest := splitPullSpec(text)
@@ -127,6 +128,8 @@ func refuseValue(t trail, text string, part Part) string {
 		return "the value is a URL, not an image"
 	case strings.ContainsAny(text, " \t\n"):
 		return "the value holds white space: it is no image"
+	case value.other && part != PartTag:
+		return "the value is a number or a word that YAML does not read as text: no image"
 	case strings.Contains(text, "="):
 		return "name=image strings are not supported yet"
 	case part == Whole && bare && (isTag || isDigest(text)):

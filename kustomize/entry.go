@@ -93,10 +93,13 @@ type field struct {
 	there bool
 	text  string
 	str   bool // every reader takes it for a string
+	other bool // a number, a boolean, a date to some reader
 }
 
 func newField(n *yaml.Node) field {
-	return field{there: n != nil, text: scalarText(n), str: n != nil && yamledit.IsString(n)}
+	f := field{there: n != nil, text: scalarText(n), str: n != nil && yamledit.IsString(n)}
+	f.other = f.text != "" && !f.str && n.Kind == yaml.ScalarNode
+	return f
 }
 
 // entryValues is what an entry says.

@@ -149,7 +149,8 @@ func (l *list) take(s *scanner, i int) (*entry, *finding) {
 	return nil, nil
 }
 
-var commentedKey = regexp.MustCompile(`^#+\s*(-\s+)?(name|newName|newTag|digest)\s*:`)
+// commentedEntry is the first line of an entry that was commented out.
+var commentedEntry = regexp.MustCompile(`^#+\s*-(\s+(name|newName|newTag|digest)\s*:|$)`)
 
 // takeBetween finds the entry for a marker on a line of its own between two
 // entries, or below the last one: what it stands above, unless it is indented as
@@ -188,7 +189,7 @@ func mapping(e *entry) (*entry, *finding) {
 // run is what follows a comment line by line, as long as there are comments.
 type run struct {
 	last int  // line of the last one; its own line when none follows
-	dead bool // one that follows holds a key of an entry: it was commented out
+	dead bool // one that follows begins an entry that was commented out
 }
 
 func runs(comments []yamledit.Comment) []run {
@@ -196,7 +197,7 @@ func runs(comments []yamledit.Comment) []run {
 	for i := len(comments) - 1; i >= 0; i-- {
 		all[i].last = comments[i].Line
 		if i+1 < len(comments) && comments[i+1].Own && comments[i+1].Line == comments[i].Line+1 {
-			all[i] = run{all[i+1].last, all[i+1].dead || commentedKey.MatchString(comments[i+1].Text)}
+			all[i] = run{all[i+1].last, all[i+1].dead || commentedEntry.MatchString(comments[i+1].Text)}
 		}
 	}
 	return all
