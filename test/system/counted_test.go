@@ -242,4 +242,3 @@ func TestLaterPassFollowsChange(t *testing.T) {
 	}
 	e.fsck(t)
 }
-

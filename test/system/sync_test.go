@@ -81,6 +81,7 @@ func (w *world) logInToRegistry(t *testing.T, password string) {
 // moves is the life of a repository: a first pass, one over an unchanged world, one
 // after a tag moved, and one over an unchanged world again.
 func (w *world) moves(t *testing.T) {
+	t.Helper()
 	begin := w.tip(t)
 	w.passes(t, "pushed 1 commit to main: %s..%s (300 image streams, 300 references asked)", begin)
 	first := w.tip(t)
