@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
@@ -33,58 +34,70 @@ func Apply(name string, src []byte, wants []Want) Result {
 		}
 		return r
 	}
-	w := writer{name: name, yaml: y, file: read(name, y), wants: wants, errs: r.Errs}
+	w := writer{name: name, wants: wants, errs: r.Errs, tries: maxTries, old: y, yaml: y, file: read(name, y)}
 	w.uses = w.file.identities()
-	r.File = w.file
-	if g, file := w.write(); g != nil {
-		r.Src, r.File = g.Bytes(), file
-	}
+	w.add(w.prepareAll())
+	r.Src, r.File = w.yaml.Bytes(), w.file
 	return r
 }
+
+// maxTries bounds the proofs of one call, each of which parses the file. One is
+// enough but for files that only the result shows to be beyond editing.
+const maxTries = 40
 
 // writer is one call of Apply.
 type writer struct {
 	name  string
-	yaml  *yamledit.File
-	file  *File
-	uses  map[identity]Use // of file
 	wants []Want
+	old   *yamledit.File
+	uses  map[identity]Use  // of the old file
 	edits [][]yamledit.Edit // by want
-	errs  []error
+	errs  []error           // by want
+	tries int               // left
+
+	good []int          // wants whose edits are proved together
+	yaml *yamledit.File // the file with them
+	file *File
 }
 
-// write edits all wants together. Should their proof fail, each is tried alone,
-// and those that pass are edited together.
-func (w *writer) write() (*yamledit.File, *File) {
+// prepareAll gives the wants that have edits to try; the others have errors.
+func (w *writer) prepareAll() []int {
 	w.edits = make([][]yamledit.Edit, len(w.wants))
 	taken := map[identity]bool{}
-	var good []int
+	var some []int
 	for i, want := range w.wants {
 		w.edits[i], w.errs[i] = w.prepare(i)
-		if id := want.Use.identity(); w.errs[i] == nil && taken[id] {
+		switch id := want.Use.identity(); {
+		case w.errs[i] != nil:
+		case taken[id]:
 			w.errs[i] = &yamledit.Error{Line: want.Use.Line, Reason: "two images for one place"}
-		} else if w.errs[i] == nil {
+		default:
 			taken[id] = true
-			good = append(good, i)
+			some = append(some, i)
 		}
 	}
-	y, file, err := w.try(good)
-	if err == nil {
-		return y, file
+	return some
+}
+
+// add edits some more wants. Should their proof fail, it looks for those to
+// blame by halves.
+func (w *writer) add(some []int) {
+	if len(some) == 0 {
+		return
 	}
-	var passed []int
-	for _, i := range good {
-		if _, _, w.errs[i] = w.try([]int{i}); w.errs[i] == nil {
-			passed = append(passed, i)
+	all := slices.Concat(w.good, some)
+	y, file, err := w.try(all)
+	switch {
+	case err == nil:
+		w.good, w.yaml, w.file = all, y, file
+	case len(some) == 1 || w.tries <= 0:
+		for _, i := range some {
+			w.errs[i] = err
 		}
+	default:
+		w.add(some[:len(some)/2])
+		w.add(some[len(some)/2:])
 	}
-	if y, file, err = w.try(passed); err == nil {
-		return y, file
-	}
-	for _, i := range passed {
-		w.errs[i] = err
-	}
-	return nil, nil
 }
 
 // prepare gives the edits of one want, or why there can be none.
@@ -101,7 +114,7 @@ func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 	}
 	edits := u.edits(want.Image)
 	for _, e := range edits {
-		if err := w.yaml.Check(e); err != nil {
+		if err := w.old.Check(e); err != nil {
 			return nil, err
 		}
 	}
@@ -115,7 +128,8 @@ func (w *writer) try(some []int) (*yamledit.File, *File, error) {
 	for _, i := range some {
 		edits = append(edits, w.edits[i]...)
 	}
-	y, err := w.yaml.Apply(edits...)
+	w.tries--
+	y, err := w.old.Apply(edits...)
 	if err != nil {
 		return nil, nil, err
 	}

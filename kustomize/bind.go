@@ -99,9 +99,8 @@ func (p place) label() string {
 	if n == 0 {
 		return ""
 	}
-	parent := p.trail.nodes[n-1]
-	if name := text(parent, "name"); name != "" && get(parent, "name") != p.node {
-		return name
+	if name := p.doc.nameOf(p.trail.nodes[n-1]); name != p.node && scalarText(name) != "" {
+		return scalarText(name)
 	}
 	keys := p.trail.steps[max(0, n-2):]
 	if _, isIndex := keys[0].(int); isIndex && n > 1 {

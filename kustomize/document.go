@@ -24,6 +24,7 @@ type document struct {
 	namespace     string
 	kustomization bool
 	names         map[*yaml.Node]map[string]int // how often a name stands in a list
+	named         map[*yaml.Node]*yaml.Node     // the value of name: in a mapping
 }
 
 // documents lists the objects of a file. Their ids are unique: of two with the
@@ -56,6 +57,7 @@ func newDocument(name string, root *yaml.Node, id string, index int, at yamledit
 		index: index, at: at, root: root, id: id,
 		kustomization: isKustomization(name, root),
 		names:         map[*yaml.Node]map[string]int{},
+		named:         map[*yaml.Node]*yaml.Node{},
 	}
 	meta := get(root, "metadata")
 	d.namespace = text(meta, "namespace")
@@ -175,4 +177,14 @@ func (d *document) elementText(list *yaml.Node, i int) string {
 		return "[" + strconv.Itoa(i) + "]"
 	}
 	return "[name=" + name + "]"
+}
+
+// nameOf is the value of name: in a mapping, or nil.
+func (d *document) nameOf(n *yaml.Node) *yaml.Node {
+	name, ok := d.named[n]
+	if !ok {
+		name = get(n, "name")
+		d.named[n] = name
+	}
+	return name
 }

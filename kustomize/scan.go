@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -21,7 +22,7 @@ type scanner struct {
 	comments []yamledit.Comment
 	runs     []run // by comment
 	docs     []*document
-	lists    []*list
+	lists    []*list         // by line
 	values   map[int][]place // by last line, for the lines that hold a marker
 }
 
@@ -106,22 +107,39 @@ func (s *scanner) walk(d *document, n *yaml.Node, t trail, lines map[int]bool) {
 // that there is none.
 func (s *scanner) attribute(i int, m mark) {
 	c := s.comments[i]
-	for _, l := range s.lists {
-		e, f := l.take(s, i)
-		switch {
-		case f != nil:
-			s.problem(c.Line, "images", *f)
-			return
-		case e != nil:
-			e.marks = append(e.marks, m)
-			return
-		}
+	var e *entry
+	var wrong *finding
+	if l := s.listAt(i); l != nil {
+		e, wrong = l.take(s, i)
 	}
-	if c.Own {
+	switch {
+	case wrong != nil:
+		s.problem(c.Line, "images", *wrong)
+	case e != nil:
+		e.marks = append(e.marks, m)
+	case c.Own:
 		s.problem(c.Line, "", s.aloof(i))
-		return
+	default:
+		s.bindValue(c, m)
 	}
-	s.bindValue(c, m)
+}
+
+// listAt is the list that comment i can belong to: the one that it stands
+// directly above, else the last one that begins before it; nil when there is none.
+func (s *scanner) listAt(i int) *list {
+	line := s.comments[i].Line
+	if s.comments[i].Own && !s.runs[i].dead {
+		line = s.runs[i].last + 1
+	}
+	next := sort.Search(len(s.lists), func(k int) bool { return s.lists[k].line > line })
+	if next > 0 && s.lists[next-1].line == line {
+		return s.lists[next-1]
+	}
+	next = sort.Search(len(s.lists), func(k int) bool { return s.lists[k].line > s.comments[i].Line })
+	if next == 0 {
+		return nil
+	}
+	return s.lists[next-1]
 }
 
 // take finds the entry of the list that comment i belongs to; a finding says
@@ -129,13 +147,17 @@ func (s *scanner) attribute(i int, m mark) {
 func (l *list) take(s *scanner, i int) (*entry, *finding) {
 	c := s.comments[i]
 	var on []*entry
-	for _, e := range l.entries {
-		if e.dash <= c.Line && c.Line <= e.last && (!c.Own || c.Line > e.dash) {
+	for k := sort.Search(len(l.entries), func(k int) bool { return l.entries[k].last >= c.Line }); k < len(l.entries) && len(on) < 2; k++ {
+		e := l.entries[k]
+		if e.dash > c.Line {
+			break
+		}
+		if !c.Own || c.Line > e.dash {
 			on = append(on, e)
 		}
 	}
 	switch {
-	case c.Line == l.line || c.Own && s.runs[i].last+1 == l.line && !s.runs[i].dead:
+	case c.Line <= l.line:
 		return nil, &finding{message: "the marker stands on images: itself", hint: "put it above the dash of the entry, or behind a key of it"}
 	case len(on) == 1 && on[0].node.Kind != yaml.MappingNode:
 		return nil, &finding{message: "the entry has no keys", hint: "write - name: IMAGE"}
@@ -143,7 +165,7 @@ func (l *list) take(s *scanner, i int) (*entry, *finding) {
 		return on[0], nil
 	case len(on) > 1:
 		return nil, &finding{message: "several entries stand on the line of the marker", hint: "write each on lines of its own"}
-	case c.Own && c.Line > l.line:
+	case c.Own:
 		return l.takeBetween(s, i)
 	}
 	return nil, nil
@@ -157,18 +179,15 @@ var commentedEntry = regexp.MustCompile(`^#+\s*-(\s+(name|newName|newTag|digest)
 // a part of the entry before it.
 func (l *list) takeBetween(s *scanner, i int) (*entry, *finding) {
 	c := s.comments[i]
-	after := slices.IndexFunc(l.entries, func(e *entry) bool { return e.dash > c.Line })
-	before := after - 1
-	if after < 0 {
-		before = len(l.entries) - 1
-	}
+	after := sort.Search(len(l.entries), func(k int) bool { return l.entries[k].dash > c.Line })
+	before, last := after-1, after == len(l.entries)
 	inside := before >= 0 && c.Column > l.entries[before].dashColumn
 	switch {
-	case after < 0 && (!inside || c.Line > l.bottom):
+	case last && (!inside || c.Line > l.bottom):
 		return nil, nil
 	case s.runs[i].dead:
 		return nil, &finding{notice: true, message: "the marker stands above an entry that is commented out"}
-	case after < 0:
+	case last:
 		return mapping(l.entries[before])
 	case inside:
 		return nil, &finding{
