@@ -3,19 +3,43 @@ package plan
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
-// Due says which scheduled tags are to be asked for now. nil: none of them.
-type Due func(stream.Ref) bool
+// Ask is a tag that may raise a question.
+type Ask struct {
+	Ref      stream.Ref
+	Import   Import
+	Interval time.Duration // how often the tag is to be asked for; 0: it is not scheduled
 
-// Always makes every scheduled tag due: the caller is the schedule.
-func Always(stream.Ref) bool { return true }
+	// Pending says that the tag has no answer to what its spec says: no status, a
+	// changed source, or an import that failed.
+	Pending bool
+}
 
-// Imports are the questions that the present raises and have does not answer yet, one
-// per distinct reference, sorted: for tags without a status, tags whose source
-// changed or whose last import failed, and scheduled tags that are due.
+// Due says which tags are to be asked for now. nil: the pending ones.
+type Due func(Ask) bool
+
+// Always asks for every tag that is pending or scheduled: the caller is the schedule.
+func Always(Ask) bool { return true }
+
+func pending(a Ask) bool { return a.Pending }
+
+// Asks are the tags that are pending or scheduled, in the order of the specs.
+func (p *Present) Asks() []Ask {
+	var all []Ask
+	for _, t := range p.order {
+		if a, ok := p.ask(t); ok {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// Imports are the questions that due tags raise and have does not answer yet, one per
+// distinct reference, sorted.
 func (p *Present) Imports(due Due, have Answers) []Question {
 	known := map[Import][]string{}
 	for _, t := range p.order {
@@ -44,21 +68,27 @@ func (p *Present) Imports(due Due, have Answers) []Question {
 
 // asks gives the question of one tag, false when the tag asks nothing now.
 func (p *Present) asks(t *tag, due Due) (Import, bool) {
+	if due == nil {
+		due = pending
+	}
+	a, ok := p.ask(t)
+	return a.Import, ok && due(a)
+}
+
+// ask gives what a tag may ask; false for one that is neither pending nor scheduled.
+func (p *Present) ask(t *tag) (Ask, bool) {
 	if t.still() || t.spec.From == nil || t.spec.From.Kind != stream.KindDockerImage {
-		return Import{}, false
+		return Ask{}, false
 	}
 	image, err := stream.ParseImage(t.spec.From.Name)
 	if err != nil {
-		return Import{}, false
+		return Ask{}, false
 	}
-	if t.answered() && !failed(t.cur) && !p.scheduled(t, due) {
-		return Import{}, false
+	a := Ask{Ref: t.ref, Import: Import{Reference: image.String()}, Pending: !t.answered() || failed(t.cur)}
+	if t.spec.IsScheduled(p.settings()) {
+		a.Interval = t.stream.Interval(t.spec, p.settings())
 	}
-	return Import{Reference: image.String()}, true
-}
-
-func (p *Present) scheduled(t *tag, due Due) bool {
-	return due != nil && t.spec.IsScheduled(p.tip.Tree.Settings) && due(t.ref)
+	return a, a.Pending || a.Interval > 0
 }
 
 // digestsOf are the digests of a status that were verified when they were recorded.

@@ -173,12 +173,12 @@ func (n *Next) pendingBefore(u Use) bool {
 	return st != nil && slices.Contains(st.Pending, stream.Pending{File: u.File, Path: u.Path})
 }
 
-func (n *Next) enforces() bool { return n.tip.Tree.Settings.Consumers == stream.ConsumersEnforce }
+func (n *Next) enforces() bool { return n.settings().Consumers == stream.ConsumersEnforce }
 
 // mayUse reports whether the tag's namespace grants it to the consumer's. A consumer
 // whose namespace is stated nowhere needs no grant.
 func (n *Next) mayUse(u Use) bool {
-	return u.Namespace == "" || n.tip.Tree.Settings.Granted(u.Ref.Namespace, u.Ref.Name, u.Namespace)
+	return u.Namespace == "" || n.settings().Granted(u.Ref.Namespace, u.Ref.Name, u.Namespace)
 }
 
 // image is what a consumer of the item shows.

@@ -78,6 +78,8 @@ type editor struct {
 	fsys    fs.FS
 	files   map[string][]byte // consumers as the commits so far leave them
 	changes []Change
+
+	committed []stream.Ref // the streams that have a commit
 }
 
 // changed are the streams that may need a commit of their own, sources before
@@ -175,8 +177,9 @@ func (e *editor) commit(streams []stream.Ref) error {
 	if len(c.Files) == 0 {
 		return nil
 	}
-	c.Message = message(streams, c.Moves, c.Written, waits)
+	c.Message = message(e.settings().Commit, streams, c.Moves, c.Written, waits)
 	e.changes = append(e.changes, c)
+	e.committed = append(e.committed, streams...)
 	return nil
 }
 
@@ -280,9 +283,13 @@ func (e *editor) origin(t *tag, item *stream.Item) string {
 // commitConditions makes the one commit for tags of which nothing but conditions changed.
 func (e *editor) commitConditions() {
 	c := Change{Files: map[string][]byte{}}
+	committed := map[stream.Ref]bool{} // whose commit carries the conditions too
+	for _, s := range e.committed {
+		committed[s] = true
+	}
 	var changed []*stream.Status
 	for _, t := range e.order {
-		if e.statusChange(t) != changedConditions || e.committed(t) {
+		if e.statusChange(t) != changedConditions || committed[t.ref.Stream()] {
 			continue
 		}
 		st := e.next(t)
@@ -292,11 +299,6 @@ func (e *editor) commitConditions() {
 	if len(changed) == 0 {
 		return
 	}
-	c.Message = conditionsMessage(changed)
+	c.Message = conditionsMessage(e.settings().Commit, changed)
 	e.changes = append(e.changes, c)
-}
-
-// committed reports whether the commit of its stream already carries a tag's status.
-func (e *editor) committed(t *tag) bool {
-	return slices.ContainsFunc(e.changes, func(c Change) bool { return c.Files[e.statusPath(t.ref)] != nil })
 }

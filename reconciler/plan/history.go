@@ -35,7 +35,7 @@ func record(st *stream.Status, item stream.Item) {
 
 // trim drops the items beyond the limit, except those that a spec names.
 func (p *Present) trim(t *tag, st *stream.Status) *stream.Status {
-	limit := p.tip.Tree.Settings.HistoryLimit
+	limit := p.settings().HistoryLimit
 	if len(st.Items) <= limit {
 		return st
 	}

@@ -9,18 +9,15 @@ import (
 )
 
 // message is the commit message of product.md 3: a subject, what moved and what was
-// written, and the trailers that history reads.
-func message(streams []stream.Ref, moves []Move, written []Written, waits int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", subject(streams, moves, written, waits))
-	if len(moves)+len(written) > 0 {
-		b.WriteString("\n")
-	}
-	writeMoves(&b, streams, moves)
+// written, as the settings' template puts them, and the trailers that history reads.
+func message(set stream.CommitSettings, streams []stream.Ref, moves []Move, written []Written, waits int) string {
+	var body strings.Builder
+	writeMoves(&body, streams, moves)
 	for _, w := range written {
-		fmt.Fprintf(&b, "  %s:%d   %s\n", w.File, w.Line, w.Label)
+		fmt.Fprintf(&body, "  %s:%d   %s\n", w.File, w.Line, w.Label)
 	}
-	b.WriteString("\n")
+	var b strings.Builder
+	b.WriteString(render(set, subject(streams, moves, written, waits), body.String(), streams))
 	for _, s := range streams {
 		fmt.Fprintf(&b, "Image-Stream: %s\n", s)
 		for _, m := range moves {
@@ -31,6 +28,24 @@ func message(streams []stream.Ref, moves []Move, written []Written, waits int) s
 		}
 	}
 	return b.String()
+}
+
+// render gives everything before the trailers, the blank line included. The settings
+// were checked; a template that fails all the same gives way to the default.
+func render(set stream.CommitSettings, subject, body string, streams []stream.Ref) string {
+	m := stream.Message{Subject: subject, Body: body}
+	for _, s := range streams {
+		m.Streams = append(m.Streams, s.String())
+	}
+	text, err := stream.RenderMessage(set.Message, m)
+	if err != nil {
+		text, _ = stream.RenderMessage("", m)
+	}
+	if set.CISkip {
+		first, rest, _ := strings.Cut(text, "\n")
+		text = strings.TrimRight(first+" [skip ci]\n"+rest, "\n")
+	}
+	return text + "\n\n"
 }
 
 // subject names the first moved tag in the spec's order; without one the first
@@ -104,22 +119,23 @@ func name(streams []stream.Ref, m Move) string {
 }
 
 // conditionsMessage is the message of the commit for conditions alone.
-func conditionsMessage(changed []*stream.Status) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", count(len(changed), "condition"))
+func conditionsMessage(set stream.CommitSettings, changed []*stream.Status) string {
+	var body strings.Builder
 	var streams []stream.Ref
 	for _, st := range changed {
 		if len(st.Conditions) == 0 {
-			fmt.Fprintf(&b, "  %s   cleared\n", st.Ref)
+			fmt.Fprintf(&body, "  %s   cleared\n", st.Ref)
 		}
 		for _, c := range st.Conditions {
-			fmt.Fprintf(&b, "  %s   %s: %s\n", st.Ref, c.Reason, c.Message)
+			fmt.Fprintf(&body, "  %s   %s: %s\n", st.Ref, c.Reason, c.Message)
 		}
 		streams = append(streams, st.Ref.Stream())
 	}
-	b.WriteString("\n")
 	slices.SortFunc(streams, compareRefs)
-	for _, s := range slices.Compact(streams) {
+	streams = slices.Compact(streams)
+	var b strings.Builder
+	b.WriteString(render(set, count(len(changed), "condition"), body.String(), streams))
+	for _, s := range streams {
 		fmt.Fprintf(&b, "Image-Stream: %s\n", s)
 	}
 	return b.String()

@@ -248,7 +248,7 @@ func itemsOf(st *stream.Status) []stream.Item {
 
 // ungranted refuses a source in a namespace that does not grant it.
 func (n *Next) ungranted(t *tag, st *stream.Status, src stream.Ref) (bool, *stream.Status) {
-	if n.tip.Tree.Settings.Granted(src.Namespace, src.Name, t.ref.Namespace) {
+	if n.settings().Granted(src.Namespace, src.Name, t.ref.Namespace) {
 		return false, nil
 	}
 	return true, n.refuse(t, st, stream.ReasonForbidden, notGranted(src, t.ref.Namespace), grantHint(src, t.ref.Namespace))

@@ -181,8 +181,10 @@ func (p *Present) Reverted() []string {
 }
 
 func (p *Present) statusPath(ref stream.Ref) string {
-	return stream.StatusPath(p.tip.Tree.Settings.Streams.StatusDirectory, ref)
+	return stream.StatusPath(p.settings().Streams.StatusDirectory, ref)
 }
+
+func (p *Present) settings() stream.Settings { return p.tip.Tree.Settings }
 
 func sortedRefs[V any](m map[stream.Ref]V) []stream.Ref {
 	refs := make([]stream.Ref, 0, len(m))

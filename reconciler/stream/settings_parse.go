@@ -144,7 +144,10 @@ func (r *settingsReader) imports(o object) {
 	e := r.object(o.at("imports"), "imports", "scheduled", "interval", "platform", "requiredPlatforms", "importMode", "repositoryLimit", "minAge")
 	set.Scheduled = r.on(e, "scheduled")
 	set.Interval = r.duration(e, "interval", old.Interval)
-	r.unbuilt(e, "interval", set.Interval != old.Interval)
+	if set.Interval <= 0 {
+		r.errorf(e.at("interval").line, "write 15m, or more than 0s", "imports.interval is no time at all")
+		set.Interval = old.Interval
+	}
 	if platform := r.text(e, "platform"); platform != "" {
 		set.Platform = platform
 	}
@@ -173,9 +176,7 @@ func (r *settingsReader) batching(o object) {
 	set, old := &r.set.Batching, r.set.Batching
 	e := r.object(o.at("batching"), "batching", "quiet", "max")
 	set.Quiet = r.duration(e, "quiet", old.Quiet)
-	r.unbuilt(e, "quiet", set.Quiet != old.Quiet)
 	set.Max = r.duration(e, "max", old.Max)
-	r.unbuilt(e, "max", set.Max != old.Max)
 }
 
 func (r *settingsReader) commit(o object) {
@@ -190,9 +191,10 @@ func (r *settingsReader) commit(o object) {
 		r.errorf(author.line, "write both, or neither", "commit.author has only one of name and email")
 	}
 	set.CISkip = r.on(e, "ciSkip")
-	r.unbuilt(e, "ciSkip", set.CISkip)
 	set.Message = r.text(e, "message")
-	r.unbuilt(e, "message", set.Message != "")
+	if err := CheckMessage(set.Message); err != nil {
+		r.errorf(e.at("message").line, "write a text with {{.Subject}}, {{.Body}} and {{.Streams}}", "commit.message: %v", err)
+	}
 }
 
 func (r *settingsReader) grants(o object) {

@@ -3,6 +3,7 @@ package stream
 import (
 	"maps"
 	"strings"
+	"time"
 )
 
 // Tag finds a tag of the stream by name, or nil.
@@ -23,6 +24,17 @@ func (s *Stream) Paused(tag *Tag) (reason string, ok bool) {
 	}
 	reason, ok = s.Annotations[AnnotationPaused]
 	return reason, ok
+}
+
+// Interval is how often the tag is asked for when it is scheduled: by its own
+// annotation, else the stream's, else the settings.
+func (s *Stream) Interval(tag *Tag, settings Settings) time.Duration {
+	for _, annotations := range []map[string]string{tag.Annotations, s.Annotations} {
+		if d, err := time.ParseDuration(annotations[AnnotationInterval]); err == nil && d > 0 {
+			return d
+		}
+	}
+	return settings.Imports.Interval
 }
 
 // Source is what a status records of the spec's source, with only what the spec

@@ -3,6 +3,7 @@ package stream
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 const annotationPrefix = "imgstream.dev/"
@@ -139,7 +140,9 @@ func (r *reader) annotations(o object, onTag bool) map[string]string {
 		case name == AnnotationReimport:
 			r.errorf(f.line, "move it to the tag", "annotation %s stands on a stream", name)
 		case name == AnnotationInterval:
-			r.noticef(f.line, "", "annotation %s is not supported yet: sync asks for every scheduled tag", name)
+			if d, err := time.ParseDuration(all[name]); err != nil || d <= 0 {
+				r.errorf(f.line, "write hours, minutes and seconds like 1h30m or 15m", "annotation %s: %q is not a time span", name, all[name])
+			}
 		case slices.Contains(laterAnnotations, name):
 			r.later(f.line, "annotation "+name, "remove it, so that tags are imported as their source says")
 		default:
