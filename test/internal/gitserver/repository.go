@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -100,4 +101,10 @@ func (r *Repository) Fsck(ctx context.Context) error {
 		err = errors.New(out)
 	}
 	return err
+}
+
+// Copy makes another repository with the same content.
+func (s *Server) Copy(r *Repository, name string) (*Repository, error) {
+	c := &Repository{Dir: filepath.Join(s.root, name+".git"), URL: s.http.URL + "/" + name + ".git", home: s.root}
+	return c, os.CopyFS(c.Dir, os.DirFS(r.Dir))
 }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// printCommits prints P1: the table and each bar with what was measured.
+func printCommits(all []commitFigures) {
+	fmt.Print("\nP1: commit and push one changed value (medians, milliseconds)\n\n")
+	fmt.Println("| files | imgstream | of it own | bare git push | of it own | git: shallow clone, commit, push | go-git: clone, work tree, commit, push |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+	for _, f := range all {
+		fmt.Printf("| %d | %s | %s | %s | %s | %s | %s |\n", f.files,
+			ms(f.ours.total), ms(f.ours.own), ms(f.push.total), ms(f.push.own), ms(f.cli.total), ms(f.gogit.total))
+	}
+	fmt.Println()
+	least, most := all[0].ours.own, all[0].ours.own
+	for _, f := range all {
+		bar(fmt.Sprintf("%d files: own time / bare push", f.files), ratio(f.ours.own, f.push.total), "≤", 0.3)
+		least, most = min(least, f.ours.own), max(most, f.ours.own)
+	}
+	bar("own time, largest / smallest over the sizes", ratio(most, least), "≤", 2)
+	for _, f := range all {
+		if f.files == 10000 {
+			bar("10000 files: total / bare push", ratio(f.ours.total, f.push.total), "≤", 1.25)
+			bar("10000 files: go-git clone and work tree / total", ratio(f.gogit.total, f.ours.total), "≥", 20)
+			fmt.Printf("  (git's shallow clone / total: %.1f)\n", ratio(f.cli.total, f.ours.total))
+		}
+	}
+}
+
+// printReads prints P4 without its local lookups.
+func printReads(all []readFigures) {
+	fmt.Print("\nP4: first read (medians)\n\n")
+	fmt.Println("| files | streams | git clone --bare --depth 1 | imgstream | of it fetch | of it survey | peak memory | at rest |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for _, f := range all {
+		fmt.Printf("| %d | %d | %s ms | %s ms | %s ms | %s ms | %d MB | %d MB |\n", f.files, f.streams,
+			ms(f.clone), ms(f.ours()), ms(f.fetch), ms(f.survey), f.peak>>20, f.rest>>20)
+	}
+	fmt.Println()
+	for _, f := range all {
+		if f.files == 10000 {
+			bar("10000 files: first read / clone", ratio(f.ours(), f.clone), "≤", 3)
+			bar("10000 files: peak memory, MB", float64(f.peak>>20), "≤", 100)
+			bar("10000 files: memory at rest, MB", float64(f.rest>>20), "≤", 60)
+		}
+	}
+}
+
+// bar says whether a figure meets its bar.
+func bar(what string, got float64, relation string, want float64) {
+	met := got <= want
+	if relation == "≥" {
+		met = got >= want
+	}
+	word := "met"
+	if !met {
+		word = "NOT MET"
+	}
+	fmt.Printf("- %s: %.2f (%s %v: %s)\n", what, got, relation, want, word)
+}
+
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f", float64(d)/float64(time.Millisecond)) }
+
+// median is the middle one of what of gives.
+func median[T any, V cmp.Ordered](all []T, of func(T) V) V {
+	values := make([]V, len(all))
+	for i, v := range all {
+		values[i] = of(v)
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
