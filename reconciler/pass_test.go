@@ -84,7 +84,7 @@ func (m *memoryRepo) Commit(_ context.Context, base gitstore.Rev, chain []gitsto
 	return gitstore.Published{Rev: m.tip()}, nil
 }
 
-// counter answers every question with one digest, and counts them.
+// counter answers every question with one digest, or a failure without one, and counts them.
 type counter struct {
 	digest string
 	asked  atomic.Int64
@@ -92,6 +92,9 @@ type counter struct {
 
 func (c *counter) Resolve(context.Context, plan.Question) plan.Answer {
 	c.asked.Add(1)
+	if c.digest == "" {
+		return plan.Answer{Failure: &plan.Failure{Message: "the host is down"}}
+	}
 	return plan.Answer{Digest: c.digest}
 }
 
@@ -204,5 +207,59 @@ func TestReportNamesWhatWasPushed(t *testing.T) {
 	}
 	if report.Failed() || slices.ContainsFunc(repo.commits, func(c memoryCommit) bool { return strings.Contains(c.message, "error") }) {
 		t.Error(report.Problems)
+	}
+}
+
+// With nothing due, a branch that did not move costs one look: the last Report, and no
+// question even for tags that are pending.
+func TestIfMoved(t *testing.T) {
+	repo, resolver := newRepo(), &counter{}
+	r := newReconciler(repo, resolver)
+	first, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always})
+	if err != nil || resolver.asked.Load() != 1 || !first.Failed() {
+		t.Fatal(err, resolver.asked.Load(), first.Problems)
+	}
+	again, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always, IfMoved: true})
+	if err != nil || resolver.asked.Load() != 1 || len(again.Problems) != len(first.Problems) {
+		t.Error(err, resolver.asked.Load(), again.Problems)
+	}
+	repo.edit("notes.txt", "moved")
+	if _, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always, IfMoved: true}); err != nil || resolver.asked.Load() != 2 {
+		t.Error(err, resolver.asked.Load())
+	}
+}
+
+// Changes wait until nothing was added for batching.quiet, at the most for batching.max,
+// and what they rest on is asked for once.
+func TestBatching(t *testing.T) {
+	repo, resolver := newRepo(), &counter{digest: digestOf("a")}
+	repo.edit(".imgstream.yaml", "apiVersion: imgstream.dev/v1\nkind: Repository\nmetadata: {name: imgstream}\nbatching: {quiet: 10s, max: 25s}\n")
+	r := newReconciler(repo, resolver)
+	now := r.Now()
+	r.Now = func() time.Time { return now }
+	pass := func(after time.Duration) reconciler.Report {
+		now = now.Add(after)
+		report, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always, Batch: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	if report := pass(0); report.Published != "" || !report.WaitUntil.Equal(now.Add(10*time.Second)) {
+		t.Errorf("published %q, waits until %v", report.Published, report.WaitUntil)
+	}
+	repo.edit("imagestreams/two.yaml", strings.ReplaceAll(spec, "name: app}", "name: two}"))
+	if report := pass(9 * time.Second); report.Published != "" || !report.WaitUntil.Equal(now.Add(10*time.Second)) {
+		t.Errorf("published %q, waits until %v", report.Published, report.WaitUntil)
+	}
+	repo.edit("imagestreams/three.yaml", strings.ReplaceAll(spec, "name: app}", "name: three}"))
+	if report := pass(9 * time.Second); report.Published != "" || !report.WaitUntil.Equal(now.Add(7*time.Second)) {
+		t.Errorf("published %q, waits until %v", report.Published, report.WaitUntil)
+	}
+	if report := pass(7 * time.Second); report.Published == "" || len(report.Changes) != 3 {
+		t.Errorf("published %q, %d changes", report.Published, len(report.Changes))
+	}
+	if resolver.asked.Load() != 1 {
+		t.Errorf("asked %d times", resolver.asked.Load())
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"maps"
 	"time"
 
 	"github.com/imgstream/imgstream/gitstore"
@@ -39,20 +40,44 @@ type Reconciler struct {
 	// Progress, where set, is told what a pass is doing, in words.
 	Progress func(step string)
 
+	// Observe, where set, is told how long each step of a pass took.
+	Observe func(step Step, took time.Duration)
+
 	tip, base *survey.Survey
 	settled   *settled
+	waiting   *waiting
 }
+
+// Step is a part of a pass, as Observe names it.
+type Step string
+
+// The steps of a pass, in order.
+const (
+	StepFetch   Step = "fetch"   // look at the branch, and fetch what moved
+	StepRead    Step = "read"    // read and parse what changed
+	StepResolve Step = "resolve" // ask registries
+	StepPlan    Step = "plan"    // compute the next state and its bytes
+	StepPush    Step = "push"
+)
 
 // settled is a pass that left nothing to do on a commit.
 type settled struct {
 	rev, base gitstore.Rev
+	pending   bool // some tags are pending still, and were not due
 	report    Report
 }
 
 // Request says what a pass is to do.
 type Request struct {
-	Due    plan.Due // which scheduled tags are asked for; nil: none
+	Due    plan.Due // which tags are asked for; nil: the pending ones
 	DryRun bool     // stop before publishing
+
+	// IfMoved says that nothing is due: a branch that is where the last pass left it
+	// costs one look, and gives that pass's Report.
+	IfMoved bool
+	// Batch lets a pass wait for more changes before it publishes, as the settings'
+	// batching says; Report.WaitUntil tells until when.
+	Batch bool
 }
 
 // Report is what a pass came to.
@@ -62,10 +87,13 @@ type Report struct {
 	Published gitstore.Rev // the last commit that was pushed; "" when nothing was
 	Streams   int          // image streams at Rev
 	Asked     int          // questions to registries
+	Asks      []plan.Ask   // the tags that are pending or scheduled
+	View      *plan.View   // what Rev says
 	Attempts  int          // how often the branch was read; more than one after conflicts
 	Changes   []plan.Change
 	Problems  []stream.Problem // sorted by position
 	Notice    string           // of the server, such as a refused refs/imgstream/…
+	WaitUntil time.Time        // Changes wait for more until then; zero: nothing waits
 }
 
 // Failed reports whether a problem needs somebody to mend something.
@@ -87,6 +115,10 @@ const maxAttempts = 8
 // Answers are kept when the branch moves meanwhile: nothing is asked twice.
 func (r *Reconciler) Pass(ctx context.Context, req Request) (Report, error) {
 	got := plan.Answers{}
+	if r.waiting != nil {
+		maps.Copy(got, r.waiting.got)
+		req.Due = r.waiting.due(req.Due)
+	}
 	for attempt := 1; ; attempt++ {
 		report, err := r.attempt(ctx, req, got)
 		report.Attempts, report.Asked = attempt, len(got)
@@ -129,41 +161,73 @@ func pause(ctx context.Context, attempt int, rev gitstore.Rev) error {
 // attempt is a pass over one commit.
 func (r *Reconciler) attempt(ctx context.Context, req Request, got plan.Answers) (Report, error) {
 	r.progress("reading the branch")
+	done := r.observe(StepFetch)
 	snap, err := r.Repo.Snapshot(ctx)
+	done()
 	if err != nil {
 		return Report{}, err
 	}
-	if s := r.settled; s != nil && s.rev == snap.Rev && s.base == snap.Base && req.Due == nil {
+	if s := r.settled; s != nil && s.rev == snap.Rev && s.base == snap.Base && (req.IfMoved || req.Due == nil && !s.pending) {
 		return s.report, nil
 	}
-	tip, base, err := r.survey(snap)
-	if err != nil {
-		return Report{Rev: snap.Rev}, err
+	r.settled = nil
+	report, err := r.compute(ctx, req, snap, got)
+	switch {
+	case err != nil, req.DryRun:
+		return report, err
+	case len(report.Changes) == 0:
+		r.waiting = nil
+		return report, nil
+	case req.Batch && r.wait(&report, got):
+		return report, nil
 	}
+	return r.publish(ctx, report)
+}
+
+// compute finds what is to change on a commit, and asks registries what that needs.
+func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Snapshot, got plan.Answers) (Report, error) {
+	report := Report{Rev: snap.Rev, Tree: snap.FS}
+	done := r.observe(StepRead)
+	tip, base, err := r.survey(snap)
+	done()
+	if err != nil {
+		return report, err
+	}
+	report.View, report.Streams = &tip.View, len(tip.View.Tree.Streams)
 	present := plan.Look(&tip.View, view(base))
-	asks := len(present.Imports(nil, got))
-	if err := r.ask(ctx, present.Imports(req.Due, got), got); err != nil {
-		return Report{Rev: snap.Rev}, err
+	report.Asks = present.Asks()
+	done = r.observe(StepResolve)
+	err = r.ask(ctx, present.Imports(req.Due, got), got)
+	done()
+	if err != nil {
+		return report, err
 	}
 	blame, err := r.blame(ctx, snap, present.Reverted())
 	if err != nil {
-		return Report{Rev: snap.Rev}, err
+		return report, err
 	}
+	defer r.observe(StepPlan)()
 	out, err := present.Next(req.Due, got, blame, r.Now()).Edits(snap.FS)
 	if err != nil {
-		return Report{Rev: snap.Rev}, err
+		return report, err
 	}
-	report := Report{Rev: snap.Rev, Tree: snap.FS, Streams: len(tip.View.Tree.Streams), Changes: out.Changes}
+	report.Changes = out.Changes
 	if report.Problems, err = r.problems(ctx, snap, tip, base, out); err != nil {
 		return report, err
 	}
-	if len(out.Changes) == 0 && asks == 0 {
-		r.settled = &settled{rev: snap.Rev, base: snap.Base, report: report}
+	if len(out.Changes) == 0 {
+		r.settled = &settled{rev: snap.Rev, base: snap.Base, pending: len(present.Imports(nil, nil)) > 0, report: report}
 	}
-	if len(out.Changes) == 0 || req.DryRun {
-		return report, nil
+	return report, nil
+}
+
+// observe starts the clock of a step; what it returns stops it.
+func (r *Reconciler) observe(step Step) (done func()) {
+	if r.Observe == nil {
+		return func() {}
 	}
-	return r.publish(ctx, tip.View.Tree.Settings, report)
+	start := time.Now()
+	return func() { r.Observe(step, time.Since(start)) }
 }
 
 // survey reads the tip and imgstream's last push, each at the cost of what changed.
@@ -208,8 +272,10 @@ func (r *Reconciler) blame(ctx context.Context, snap gitstore.Snapshot, paths []
 	return blame, nil
 }
 
-func (r *Reconciler) publish(ctx context.Context, settings stream.Settings, report Report) (Report, error) {
+func (r *Reconciler) publish(ctx context.Context, report Report) (Report, error) {
 	r.progress("pushing")
+	defer r.observe(StepPush)()
+	settings := report.View.Tree.Settings
 	chain := make([]gitstore.Commit, len(report.Changes))
 	for i, c := range report.Changes {
 		chain[i] = gitstore.Commit{
@@ -225,6 +291,7 @@ func (r *Reconciler) publish(ctx context.Context, settings stream.Settings, repo
 		}
 		return report, &unpublishedError{err}
 	}
+	r.waiting = nil
 	report.Published, report.Notice = published.Rev, published.Notice
 	return report, nil
 }
