@@ -10,8 +10,26 @@ import (
 // waiting are changes that were found and wait for more (settings: batching).
 type waiting struct {
 	since, last time.Time // when the first was found, and when they last grew
+	limit       time.Duration // after since, what waits is given up and asked for anew
 	changes     string
 	got         plan.Answers // what the changes rest on; asked for once
+}
+
+// keepAnswers is how long answers are kept for changes that could not be published.
+const keepAnswers = 10 * time.Minute
+
+// holds reports whether there are answers to go on with at now.
+func (w *waiting) holds(now time.Time) bool {
+	return w != nil && now.Sub(w.since) < w.limit
+}
+
+// keep holds on to the answers of changes that could not be published, so that trying
+// again asks nothing.
+func (r *Reconciler) keep(got plan.Answers) {
+	if !r.waiting.holds(r.Now()) {
+		r.waiting = &waiting{since: r.Now(), limit: keepAnswers}
+	}
+	r.waiting.got = got
 }
 
 // due makes the tags whose answers wait due again, so that they raise the same changes.
@@ -39,8 +57,8 @@ func (r *Reconciler) wait(report *Report, got plan.Answers) bool {
 	for _, c := range report.Changes {
 		changes.WriteString(c.Message)
 	}
-	if r.waiting == nil {
-		r.waiting = &waiting{since: now}
+	if !r.waiting.holds(now) {
+		r.waiting = &waiting{since: now, limit: batching.Max + keepAnswers}
 	}
 	w := r.waiting
 	w.got = got

@@ -25,6 +25,7 @@ type memoryRepo struct {
 	base    gitstore.Rev
 	before  func(attempt int) // runs before a push is compared with the tip
 	pushes  int
+	refuse  error // what every push is answered with
 }
 
 type memoryCommit struct {
@@ -67,6 +68,9 @@ func (m *memoryRepo) ChangedAt(_ context.Context, snap gitstore.Snapshot, paths 
 
 func (m *memoryRepo) Commit(_ context.Context, base gitstore.Rev, chain []gitstore.Commit) (gitstore.Published, error) {
 	m.pushes++
+	if m.refuse != nil {
+		return gitstore.Published{}, m.refuse
+	}
 	if m.before != nil {
 		m.before(m.pushes)
 	}
@@ -261,5 +265,22 @@ func TestBatching(t *testing.T) {
 	}
 	if resolver.asked.Load() != 1 {
 		t.Errorf("asked %d times", resolver.asked.Load())
+	}
+}
+
+// A push that cannot be published is tried again without asking again.
+func TestAnswersOutliveAFailedPush(t *testing.T) {
+	repo, resolver := newRepo(), &counter{digest: digestOf("a")}
+	repo.refuse = &gitstore.RejectedError{Reason: "protected branch"}
+	r := newReconciler(repo, resolver)
+	for range 3 {
+		if _, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always}); err == nil {
+			t.Fatal("the push was not refused")
+		}
+	}
+	repo.refuse = nil
+	report, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always})
+	if err != nil || report.Published == "" || resolver.asked.Load() != 1 {
+		t.Errorf("%v, published %q, asked %d times", err, report.Published, resolver.asked.Load())
 	}
 }

@@ -115,7 +115,7 @@ const maxAttempts = 8
 // Answers are kept when the branch moves meanwhile: nothing is asked twice.
 func (r *Reconciler) Pass(ctx context.Context, req Request) (Report, error) {
 	got := plan.Answers{}
-	if r.waiting != nil {
+	if r.waiting.holds(r.Now()) {
 		maps.Copy(got, r.waiting.got)
 		req.Due = r.waiting.due(req.Due)
 	}
@@ -181,7 +181,7 @@ func (r *Reconciler) attempt(ctx context.Context, req Request, got plan.Answers)
 	case req.Batch && r.wait(&report, got):
 		return report, nil
 	}
-	return r.publish(ctx, report)
+	return r.publish(ctx, report, got)
 }
 
 // compute finds what is to change on a commit, and asks registries what that needs.
@@ -272,7 +272,7 @@ func (r *Reconciler) blame(ctx context.Context, snap gitstore.Snapshot, paths []
 	return blame, nil
 }
 
-func (r *Reconciler) publish(ctx context.Context, report Report) (Report, error) {
+func (r *Reconciler) publish(ctx context.Context, report Report, got plan.Answers) (Report, error) {
 	r.progress("pushing")
 	defer r.observe(StepPush)()
 	settings := report.View.Tree.Settings
@@ -285,6 +285,7 @@ func (r *Reconciler) publish(ctx context.Context, report Report) (Report, error)
 	}
 	published, err := r.Repo.Commit(ctx, report.Rev, chain)
 	if err != nil {
+		r.keep(got)
 		_, rejected := errors.AsType[*gitstore.RejectedError](err)
 		if rejected || errors.Is(err, gitstore.ErrConflict) || ctx.Err() != nil {
 			return report, err

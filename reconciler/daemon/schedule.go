@@ -1,0 +1,133 @@
+package daemon
+
+import (
+	"hash/fnv"
+	"time"
+
+	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// schedule says which tags are due, and when the next one is (semantics.md 3). Due
+// times are phases of absolute time by a hash of the tag: a restart makes nothing due
+// that was not.
+type schedule struct {
+	minimum time.Duration // the operator's least interval of a tag
+	since   time.Time     // until when everything due was asked for
+	asks    []plan.Ask    // of the last pass
+	retries map[stream.Ref]retry
+}
+
+// retry is when a pending tag is asked for again. A tag is asked for at once when its
+// question is new.
+type retry struct {
+	im       plan.Import
+	failures int
+	next     time.Time
+}
+
+const (
+	firstRetry = 30 * time.Second
+	lastRetry  = 15 * time.Minute
+	clockJump  = time.Minute // a difference of wall clock and elapsed time that is no drift
+)
+
+func newSchedule(now time.Time, minimum time.Duration) *schedule {
+	return &schedule{minimum: minimum, since: now, retries: map[stream.Ref]retry{}}
+}
+
+// start begins a pass. A clock that jumped makes nothing due: every tag comes at its
+// next phase.
+func (s *schedule) start(now time.Time) {
+	elapsed, wall := now.Sub(s.since), now.Round(0).Sub(s.since.Round(0))
+	if (wall - elapsed).Abs() > clockJump {
+		s.since = now
+		for ref, r := range s.retries {
+			r.next = now
+			s.retries[ref] = r
+		}
+	}
+}
+
+// due says which tags a pass at now asks for. It does not change during the pass.
+func (s *schedule) due(now time.Time) plan.Due {
+	return func(a plan.Ask) bool {
+		if a.Pending && !now.Before(s.retryAt(a, now)) {
+			return true
+		}
+		return a.Interval > 0 && s.phase(a, s.since) != s.phase(a, now)
+	}
+}
+
+func (s *schedule) retryAt(a plan.Ask, now time.Time) time.Time {
+	if r, known := s.retries[a.Ref]; known && r.im == a.Import {
+		return r.next
+	}
+	return now
+}
+
+// phase counts the due times of a tag up to t.
+func (s *schedule) phase(a plan.Ask, t time.Time) int64 {
+	interval := int64(s.interval(a))
+	return floorDiv(t.UnixNano()-offset(a.Ref, interval), interval)
+}
+
+func (s *schedule) interval(a plan.Ask) time.Duration { return max(a.Interval, s.minimum) }
+
+// offset is where in its interval a tag is due.
+func offset(ref stream.Ref, interval int64) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(ref.String()))
+	return int64(h.Sum64() % uint64(interval))
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// done ends a pass over asks that began at now: pending tags that were asked for wait
+// longer each time.
+func (s *schedule) done(now time.Time, asks []plan.Ask) {
+	due := s.due(now)
+	retries := make(map[stream.Ref]retry, len(s.retries))
+	for _, a := range asks {
+		if !a.Pending {
+			continue
+		}
+		r := s.retries[a.Ref]
+		if due(a) {
+			if r.im != a.Import {
+				r = retry{im: a.Import}
+			}
+			r.next = now.Add(min(firstRetry<<min(r.failures, 8), lastRetry))
+			r.failures++
+		}
+		retries[a.Ref] = r
+	}
+	s.since, s.asks, s.retries = now, asks, retries
+}
+
+// next is when the next tag is due; zero when none will be.
+func (s *schedule) next() time.Time {
+	var next time.Time
+	earlier := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	for _, a := range s.asks {
+		if r, waits := s.retries[a.Ref]; a.Pending && waits {
+			earlier(r.next)
+		}
+		if a.Interval > 0 {
+			interval := int64(s.interval(a))
+			at := (s.phase(a, s.since)+1)*interval + offset(a.Ref, interval)
+			earlier(s.since.Add(time.Duration(at - s.since.UnixNano())))
+		}
+	}
+	return next
+}
