@@ -30,41 +30,28 @@ type way func(ctx context.Context, text []byte, timed func(func() error) error) 
 // ours take turns.
 func (b *lab) commits(ctx context.Context, seed *gitserver.Repository, content map[string]string, path string) (commitFigures, error) {
 	f := commitFigures{files: len(content)}
-	prepare := func(name string, open func(context.Context, *gitserver.Repository, string) (way, error)) (way, error) {
+	ways := map[string]way{}
+	for name, open := range b.ways() {
 		repo, err := b.server.Copy(seed, fmt.Sprintf("%s-%d", name, f.files))
 		if err != nil {
-			return nil, err
+			return f, err
 		}
-		return open(ctx, repo, path)
-	}
-	push, err := prepare("push", b.barePush)
-	if err != nil {
-		return f, err
-	}
-	ours, err := prepare("ours", b.ours)
-	if err != nil {
-		return f, err
-	}
-	cli, err := prepare("cli", b.shallowClone)
-	if err != nil {
-		return f, err
-	}
-	gogit, err := prepare("gogit", b.goGit)
-	if err != nil {
-		return f, err
+		if ways[name], err = open(ctx, repo, path); err != nil {
+			return f, err
+		}
 	}
 	old := []byte(content[path])
-	fast, err := b.timeAll(ctx, b.runs, old, push, ours)
+	fast, err := b.timeAll(ctx, b.runs, old, ways[barePush], ways[ours])
 	if err != nil {
 		return f, err
 	}
 	f.push, f.ours = fast[0], fast[1]
 	if b.profile != "" {
-		if err := b.profiled(ctx, old, ours); err != nil {
+		if err := b.profiled(ctx, old, ways[ours]); err != nil {
 			return f, err
 		}
 	}
-	slow, err := b.timeAll(ctx, b.slowRuns(), old, cli, gogit)
+	slow, err := b.timeAll(ctx, b.slowRuns(), old, ways[shallowClone], ways[goGit])
 	if err != nil {
 		return f, err
 	}
@@ -117,7 +104,7 @@ func (b *lab) time(ctx context.Context, w way, text []byte) (t took, err error) 
 }
 
 // profiled runs ours a hundred times under the profiler.
-func (b *lab) profiled(ctx context.Context, old []byte, ours way) error {
+func (b *lab) profiled(ctx context.Context, old []byte, w way) error {
 	f, err := os.Create(b.profile)
 	if err != nil {
 		return err
@@ -126,7 +113,7 @@ func (b *lab) profiled(ctx context.Context, old []byte, ours way) error {
 		return err
 	}
 	for i := range 100 {
-		if _, err := b.time(ctx, ours, changed(old, 1000+i)); err != nil {
+		if _, err := b.time(ctx, w, changed(old, 1000+i)); err != nil {
 			return err
 		}
 	}

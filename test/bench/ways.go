@@ -18,8 +18,23 @@ import (
 	"github.com/imgstream/imgstream/test/internal/gitserver"
 )
 
-// ours is a gitstore.Store that is kept open.
-func (b *lab) ours(ctx context.Context, repo *gitserver.Repository, path string) (way, error) {
+// The ways that are compared.
+const (
+	ours         = "imgstream"
+	barePush     = "bare-push"
+	shallowClone = "shallow-clone"
+	goGit        = "go-git"
+)
+
+// opener readies a way for one repository, in which it changes the file at path.
+type opener func(ctx context.Context, repo *gitserver.Repository, path string) (way, error)
+
+func (b *lab) ways() map[string]opener {
+	return map[string]opener{ours: b.keptOpen, barePush: b.barePush, shallowClone: b.shallowClone, goGit: b.goGit}
+}
+
+// keptOpen is a gitstore.Store that is kept open.
+func (b *lab) keptOpen(ctx context.Context, repo *gitserver.Repository, path string) (way, error) {
 	store, err := gitstore.Open(gitstore.Options{URL: repo.URL, Branch: gitserver.Branch})
 	if err != nil {
 		return nil, err
