@@ -1,0 +1,60 @@
+package daemon_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/imgstream/imgstream/reconciler/daemon"
+)
+
+func names(s *daemon.Set) []string {
+	var all []string
+	for _, l := range s.Loops() {
+		all = append(all, l.Name)
+	}
+	return all
+}
+
+func TestSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var set daemon.Set
+		member := func(name, fingerprint string, b *branch) daemon.Branch {
+			return daemon.Branch{Name: name, Fingerprint: fingerprint, New: func() (*daemon.Loop, error) {
+				return daemon.New(name, b, time.Minute, 0, quiet()), nil
+			}}
+		}
+		failing := daemon.Branch{Name: "c", Fingerprint: "1", New: func() (*daemon.Loop, error) { return nil, errors.New("no key") }}
+		one, two, other := newBranch(), newBranch(), newBranch()
+		two.err = errors.New("down") // isolated from the others
+		err := set.Update(ctx, []daemon.Branch{member("b", "1", two), member("a", "1", one), failing}, quiet())
+		if err == nil || err.Error() != "start c: no key" {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		if !slices.Equal(names(&set), []string{"a", "b"}) || one.passes < 60 || set.States()[1].Failures == 0 {
+			t.Errorf("%v, %d passes", names(&set), one.passes)
+		}
+
+		// a stays, b is replaced, and the old one stops
+		if err := set.Update(ctx, []daemon.Branch{member("a", "1", other), member("b", "2", other)}, quiet()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		before := two.passes
+		time.Sleep(time.Hour)
+		if two.passes != before || other.passes < 60 || other.passes > 63 {
+			t.Errorf("the old loop ran %d more passes, the new one %d", two.passes-before, other.passes)
+		}
+
+		if err := set.Update(ctx, []daemon.Branch{member("a", "1", one)}, quiet()); err != nil || len(set.Loops()) != 1 {
+			t.Error(err, names(&set))
+		}
+		cancel()
+		set.Wait()
+	})
+}
