@@ -18,15 +18,17 @@ const module = "github.com/imgstream/imgstream/"
 // mayImport is the one direction in which the rooms of the house know each other
 // (ARCHITECTURE.md): a room that is not here, or an import that is not here, fails.
 var mayImport = map[string][]string{
-	"cmd/imgstream":       {"gitstore", "reconciler", "reconciler/config", "reconciler/describe", "reconciler/plan", "reconciler/registry", "reconciler/stream", "reconciler/survey"},
+	"cmd/imgstream":       {"gitstore", "gitstore/forge", "gitstore/sign", "reconciler", "reconciler/config", "reconciler/daemon", "reconciler/describe", "reconciler/plan", "reconciler/registry", "reconciler/stream", "reconciler/survey", "reconciler/web"},
 	"reconciler":          {"gitstore", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
 	"reconciler/config":   {"reconciler/stream"},
+	"reconciler/daemon":   {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
 	"reconciler/describe": {"reconciler/stream"},
 	"reconciler/plan":     {"kustomize", "reconciler/stream"},
 	"reconciler/registry": {"reconciler/plan", "reconciler/stream"},
 	"reconciler/stream":   {},
 	"reconciler/survey":   {"kustomize", "reconciler/plan", "reconciler/stream"},
 	"gitstore":            {},
+	"gitstore/sign":       {"gitstore"}, // its Secret
 	"kustomize":           {"kustomize/yamledit"},
 	"kustomize/yamledit":  {},
 }

@@ -1,0 +1,183 @@
+package survey_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/imgstream/imgstream/reconciler/survey"
+)
+
+// tree is a file system that gives hashes, as git does, and notes what is read.
+type tree struct {
+	fstest.MapFS
+	files, dirs []string
+}
+
+func (t *tree) hash(name string) string {
+	sum := sha256.New()
+	for _, path := range slices.Sorted(maps.Keys(t.MapFS)) {
+		if path == name || name == "." || strings.HasPrefix(path, name+"/") {
+			fmt.Fprintf(sum, "%s %s\n", path, t.MapFS[path].Data)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func (t *tree) ReadFile(name string) ([]byte, error) {
+	if _, ok := t.MapFS[name]; ok {
+		t.files = append(t.files, name)
+	}
+	return t.MapFS.ReadFile(name)
+}
+
+func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	t.dirs = append(t.dirs, name)
+	entries, err := t.MapFS.ReadDir(name)
+	for i, e := range entries {
+		entries[i] = hashed{e, t.hash(strings.TrimPrefix(name+"/"+e.Name(), "./"))}
+	}
+	return entries, err
+}
+
+func (t *tree) Stat(name string) (fs.FileInfo, error) {
+	info, err := t.MapFS.Stat(name)
+	return hashedInfo{info, t.hash(name)}, err
+}
+
+type hashed struct {
+	fs.DirEntry
+	hash string
+}
+
+func (h hashed) Hash() string { return h.hash }
+
+type hashedInfo struct {
+	fs.FileInfo
+	hash string
+}
+
+func (h hashedInfo) Hash() string { return h.hash }
+
+func repository() fstest.MapFS {
+	files := fstest.MapFS{"README.md": {Data: []byte("$imagestream")}}
+	for team := range 10 {
+		for app := range 10 {
+			dir := fmt.Sprintf("teams/%d/%d", team, app)
+			files[dir+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte("images:\n- name: a # {\"$imagestream\": \"app:1\"}\n  newTag: x\n")}
+			files[dir+"/imagestreams/app.yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, "apiVersion: v1\nkind: ImageStream\nmetadata: {name: app, namespace: ns%d-%d}\n", team, app)}
+		}
+	}
+	return files
+}
+
+func read(t *testing.T, fsys fs.FS, earlier ...*survey.Survey) *survey.Survey {
+	t.Helper()
+	s, err := survey.Read(fsys, earlier...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A later tree costs what changed: the files that differ, and the directories above
+// them. What comes out is what reading it alone gives.
+func TestReadCostsTheChange(t *testing.T) {
+	files := repository()
+	first := read(t, &tree{MapFS: files})
+
+	same := &tree{MapFS: files}
+	if again := read(t, same, nil, first); again != first || len(same.files)+len(same.dirs) > 0 {
+		t.Errorf("an unchanged tree was read: %v %v", same.files, same.dirs)
+	}
+
+	changed := maps.Clone(files)
+	changed["teams/3/4/kustomization.yaml"] = &fstest.MapFile{Data: []byte("images: []\n")}
+	changed["teams/5/new.yaml"] = &fstest.MapFile{Data: []byte("image: x:1 # {\"$imagestream\": \"app:2\"}\n")}
+	delete(changed, "teams/7/7/imagestreams/app.yaml")
+	second := &tree{MapFS: changed}
+	got := read(t, second, first)
+	if diff := cmp.Diff([]string{"teams/3/4/kustomization.yaml", "teams/5/new.yaml"}, second.files); diff != "" {
+		t.Errorf("files read:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{".", "teams", "teams/3", "teams/3/4", "teams/5", "teams/7", "teams/7/7"}, second.dirs); diff != "" {
+		t.Errorf("directories read:\n%s", diff)
+	}
+	if diff := cmp.Diff(describe(read(t, &tree{MapFS: changed})), describe(got)); diff != "" {
+		t.Errorf("another survey than without an earlier one:\n%s", diff)
+	}
+}
+
+func describe(s *survey.Survey) []string {
+	var all []string
+	for _, st := range s.View.Tree.Streams {
+		all = append(all, st.Ref().String()+" "+st.Pos.String())
+	}
+	for _, f := range s.View.Files {
+		all = append(all, fmt.Sprint(f.Path, " ", len(f.Uses)))
+	}
+	for _, p := range s.View.Tree.Problems {
+		all = append(all, p.String())
+	}
+	return all
+}
+
+// Settings that send files to other parsers make everything be read anew.
+func TestSettingsChangeTheRoles(t *testing.T) {
+	files := repository()
+	first := read(t, &tree{MapFS: files})
+	files[".imgstream.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: imgstream.dev/v1\nkind: Repository\nmetadata: {name: imgstream}\nscan: {exclude: [\"teams/1/**\"]}\n")}
+	got := read(t, &tree{MapFS: files}, first)
+	if len(first.View.Files) != 100 || len(got.View.Files) != 90 {
+		t.Errorf("%d files with bindings, then %d", len(first.View.Files), len(got.View.Files))
+	}
+}
+
+func TestSettingsThatAreNotValid(t *testing.T) {
+	files := fstest.MapFS{".imgstream.yaml": {Data: []byte("kind: Repository\nhsitory: {}\n")}}
+	_, err := survey.Read(files)
+	invalid, ok := errors.AsType[*survey.SettingsError](err)
+	if !ok || !strings.Contains(err.Error(), ".imgstream.yaml:2: error: ") {
+		t.Fatal(err)
+	}
+	s, err := survey.ReadWith(files, read(t, fstest.MapFS{}).View.Tree.Settings)
+	if err != nil || len(invalid.Problems) == 0 {
+		t.Error(err, s)
+	}
+}
+
+// What is no regular file, or is too large, is not read; the rest is.
+func TestHostileTree(t *testing.T) {
+	files := fstest.MapFS{
+		"imagestreams/app.yaml":  {Data: []byte("kind: ImageStream\napiVersion: v1\nmetadata: {name: app}\n")},
+		"imagestreams/link.yaml": {Data: []byte("/etc/passwd"), Mode: fs.ModeSymlink},
+		"huge.yaml":              {Data: []byte(strings.Repeat("#", 17<<20) + "$imagestream")},
+		"large.yaml":             {Data: []byte("image: x # {\"$imagestream\": \"app:1\"}\n" + strings.Repeat("#", 2<<20))},
+		".git/config.yaml":       {Data: []byte("image: x # {\"$imagestream\": \"app:1\"}\n")},
+		"bomb.yaml":              {Data: []byte("x: " + strings.Repeat("[", 5000) + " # {\"$imagestream\": \"app:1\"}\n")},
+	}
+	s := read(t, files)
+	if len(s.View.Tree.Streams) != 1 {
+		t.Error(s.View.Tree.Streams)
+	}
+	var found []string
+	for _, f := range s.View.Files {
+		found = append(found, fmt.Sprint(f.Path, " broken=", f.Broken != "", " uses=", len(f.Uses)))
+	}
+	if diff := cmp.Diff([]string{"bomb.yaml broken=true uses=0", "large.yaml broken=true uses=0"}, found); diff != "" {
+		t.Error(diff)
+	}
+	if p := s.View.Tree.Problems; len(p) != 1 || p[0].Pos.File != "huge.yaml" {
+		t.Error(p)
+	}
+}
+
