@@ -32,6 +32,10 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Setenv("DOCKER_CONFIG", dir); err != nil { // for tests that ask in the process
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	binary = filepath.Join(dir, "imgstream")
 	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", binary, "./cmd/imgstream")
 	build.Dir = filepath.Join("..", "..")
