@@ -2,6 +2,7 @@ package gitstore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -74,7 +75,25 @@ func (s *Store) encodeCommit(c Commit, root, parent plumbing.Hash) ([]byte, erro
 	fmt.Fprintf(&b, "tree %s\nparent %s\n", root, parent)
 	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n", signature(author, when), signature(s.committer, when))
 	fmt.Fprintf(&b, "%s\n", strings.TrimRight(c.Message, "\n"))
-	return b.Bytes(), nil
+	return s.sign(b.Bytes())
+}
+
+// sign puts the signature of a commit into its header, where git has it: behind
+// the committer, each further line one space in (gitformat-signature(5)).
+func (s *Store) sign(commit []byte) ([]byte, error) {
+	if s.signer == nil {
+		return commit, nil
+	}
+	armored, err := s.signer.Sign(commit)
+	armored = strings.TrimRight(armored, "\n")
+	switch {
+	case err != nil:
+		return nil, err
+	case armored == "" || strings.ContainsAny(armored, "\x00\r"):
+		return nil, errors.New("the signer's signature is empty or not armored")
+	}
+	header, message, _ := bytes.Cut(commit, []byte("\n\n"))
+	return fmt.Appendf(nil, "%s\ngpgsig %s\n\n%s", header, strings.ReplaceAll(armored, "\n", "\n "), message), nil
 }
 
 func signature(id Identity, when time.Time) string {

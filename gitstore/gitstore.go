@@ -104,8 +104,15 @@ type Options struct {
 	CABundle    []byte // PEM, trusted in addition to the system's CAs
 
 	Committer Identity         // zero: DefaultCommitter
+	Signer    Signer           // signs every commit that is made; nil: they are not signed
 	Now       func() time.Time // nil: time.Now
 	Progress  io.Writer        // gets the server's progress texts of a fetch; may be nil
+}
+
+// Signer makes the detached, armored signature of a commit. Package sign has
+// signers for SSH and OpenPGP keys.
+type Signer interface {
+	Sign(payload []byte) (armored string, err error)
 }
 
 // Store is one branch of one repository. Its methods may be called from
@@ -116,6 +123,7 @@ type Store struct {
 	branch    plumbing.ReferenceName // refs/heads/<branch>
 	own       plumbing.ReferenceName // refs/imgstream/<branch>
 	committer Identity
+	signer    Signer // nil: none
 	now       func() time.Time
 	progress  io.Writer
 	counts    counters
@@ -143,6 +151,7 @@ func Open(opts Options) (*Store, error) {
 		branch:    plumbing.NewBranchReferenceName(opts.Branch),
 		own:       plumbing.ReferenceName("refs/imgstream/" + opts.Branch),
 		committer: opts.Committer,
+		signer:    opts.Signer,
 		now:       opts.Now,
 		progress:  opts.Progress,
 	}
