@@ -6,7 +6,7 @@ LINT     := .cache/golangci-lint-v2.15.0
 FUZZTIME ?= 10s
 RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
 
-.PHONY: help build demo demo-registry demo-push test race lint fuzz bench check tidy clean
+.PHONY: help build demo demo-registry demo-push test race lint fuzz bench corpus check tidy clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -53,6 +53,10 @@ fuzz: ## Run each fuzz target for FUZZTIME
 
 bench: ## Measure what the README claims (test/bench/README.md has results)
 	cd test && $(GO) run ./bench
+
+corpus: ## Edit every entry of the kustomizations in DIR, and load the ImageStreams in STREAMS
+	cd test && $(GO) run ./corpus $(abspath $(DIR))
+	$(if $(STREAMS),cd test && $(GO) run ./corpus -imagestreams $(abspath $(STREAMS)))
 
 tidy: ## Fail when go.mod or go.sum is not what go mod tidy writes
 	$(GO) mod tidy -diff

@@ -9,7 +9,7 @@ import (
 
 // waiting are changes that were found and wait for more (settings: batching).
 type waiting struct {
-	since, last time.Time // when the first was found, and when they last grew
+	since, last time.Time     // when the first was found, and when they last grew
 	limit       time.Duration // after since, what waits is given up and asked for anew
 	changes     string
 	got         plan.Answers // what the changes rest on; asked for once

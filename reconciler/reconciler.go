@@ -37,6 +37,9 @@ type Reconciler struct {
 	Resolver Resolver
 	Now      func() time.Time
 
+	// Scope binds questions to the operator's credentials; nil: those for everybody.
+	Scope plan.Scope
+
 	// Progress, where set, is told what a pass is doing, in words.
 	Progress func(step string)
 
@@ -194,7 +197,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 		return report, err
 	}
 	report.View, report.Streams = &tip.View, len(tip.View.Tree.Streams)
-	present := plan.Look(&tip.View, view(base))
+	present := plan.Look(&tip.View, view(base), r.Scope)
 	report.Asks = present.Asks()
 	done = r.observe(StepResolve)
 	err = r.ask(ctx, present.Imports(req.Due, got), got)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,9 @@ func (p *Present) Imports(due Due, have Answers) []Question {
 	for im, digests := range known {
 		questions = append(questions, Question{Import: im, Known: digests})
 	}
-	slices.SortFunc(questions, func(a, b Question) int { return strings.Compare(a.Import.Reference, b.Import.Reference) })
+	slices.SortFunc(questions, func(a, b Question) int {
+		return cmp.Or(strings.Compare(a.Import.Reference, b.Import.Reference), strings.Compare(a.Import.Scope, b.Import.Scope))
+	})
 	return questions
 }
 
@@ -85,6 +88,9 @@ func (p *Present) ask(t *tag) (Ask, bool) {
 		return Ask{}, false
 	}
 	a := Ask{Ref: t.ref, Import: Import{Reference: image.String()}, Pending: !t.answered() || failed(t.cur)}
+	if p.scope != nil {
+		a.Import.Scope = p.scope(image, t.ref, t.spec.Pos.File)
+	}
 	if t.spec.IsScheduled(p.settings()) {
 		a.Interval = t.stream.Interval(t.spec, p.settings())
 	}

@@ -182,7 +182,7 @@ func TestBoundedConcurrency(t *testing.T) {
 	}
 	c := newClient(t, Options{Concurrency: overall, HostConcurrency: perHost})
 	var wait sync.WaitGroup
-	for _, q := range qs { // not ResolveAll: the bound holds for every caller
+	for _, q := range qs {
 		wait.Go(func() {
 			if a := c.Resolve(t.Context(), q); a.Failure == nil || a.Failure.Reason != stream.ReasonNotFound {
 				t.Errorf("%+v", a)

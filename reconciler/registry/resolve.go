@@ -6,55 +6,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	remoteerr "github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/imgstream/imgstream/reconciler/plan"
 )
-
-// ResolveAll answers the questions of a pass, each Import once, with the bounds of
-// the options. progress (may be nil) is called after each answer, never by two at
-// a time. A context that ends makes failures of what is not answered yet.
-func (c *Client) ResolveAll(ctx context.Context, qs []plan.Question, progress func(done, total int)) plan.Answers {
-	answers := make(plan.Answers, len(qs))
-	byHost := map[string][]plan.Question{}
-	for _, q := range qs {
-		if _, twice := answers[q.Import]; twice {
-			continue
-		}
-		answers[q.Import] = plan.Answer{}
-		host, _, _ := strings.Cut(q.Import.Reference, "/")
-		byHost[host] = append(byHost[host], q)
-	}
-	var mu sync.Mutex
-	done := 0
-	answered := func(q plan.Question, a plan.Answer) {
-		mu.Lock()
-		defer mu.Unlock()
-		answers[q.Import] = a
-		if done++; progress != nil {
-			progress(done, len(answers))
-		}
-	}
-	var all sync.WaitGroup
-	for _, ofHost := range byHost {
-		all.Go(func() {
-			var g errgroup.Group
-			g.SetLimit(c.opts.HostConcurrency)
-			for _, q := range ofHost {
-				g.Go(func() error { answered(q, c.Resolve(ctx, q)); return nil })
-			}
-			_ = g.Wait()
-		})
-	}
-	all.Wait()
-	return answers
-}
 
 // Resolve answers one question. Callers that ask the same at the same time share
 // one answer. There is no error: a failed lookup is an answer.

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -200,39 +199,33 @@ func TestInvalidReferences(t *testing.T) {
 	}
 }
 
-func TestResolveAll(t *testing.T) {
+// Questions asked at the same time, of hosts that are up and down: each gets its own answer.
+func TestConcurrentQuestions(t *testing.T) {
 	good, dead := newRig(t), newRig(t)
 	one, two := good.push(t, "a/x:1"), good.push(t, "a/x:2")
 	dead.server.Close()
-	refs := []string{good.host + "/a/x:1", good.host + "/a/x:2", dead.host + "/a/x:1", good.host + "/a/x:1", good.host + "/a/x:3"}
-	var qs []plan.Question
-	for _, ref := range refs {
-		qs = append(qs, question(ref))
-	}
 	want := plan.Answers{
-		{Reference: refs[0]}: {Digest: one},
-		{Reference: refs[1]}: {Digest: two},
-		{Reference: refs[2]}: {Failure: &plan.Failure{Message: dead.host + " refused the connection: check that the registry runs, and its port"}},
-		{Reference: refs[4]}: {Failure: &plan.Failure{Reason: stream.ReasonNotFound, Message: refs[4] + " does not exist (" + good.host + " answered 404 Not Found): check the repository and the tag"}},
+		{Reference: good.host + "/a/x:1"}: {Digest: one},
+		{Reference: good.host + "/a/x:2"}: {Digest: two},
+		{Reference: dead.host + "/a/x:1"}: {Failure: &plan.Failure{Message: dead.host + " refused the connection: check that the registry runs, and its port"}},
+		{Reference: good.host + "/a/x:3"}: {Failure: &plan.Failure{Reason: stream.ReasonNotFound, Message: good.host + "/a/x:3 does not exist (" + good.host + " answered 404 Not Found): check the repository and the tag"}},
 	}
-	var seen []int
-	got := newClient(t, Options{}).ResolveAll(t.Context(), qs, func(done, total int) {
-		if total != len(want) {
-			t.Errorf("total %d", total)
+	c := newClient(t, Options{})
+	got := plan.Answers{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range 3 {
+		for im := range want {
+			all.Go(func() {
+				answer := c.Resolve(t.Context(), plan.Question{Import: im})
+				mu.Lock()
+				defer mu.Unlock()
+				got[im] = answer
+			})
 		}
-		seen = append(seen, done)
-	})
+	}
+	all.Wait()
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
-	}
-	if !slices.Equal(seen, []int{1, 2, 3, 4}) {
-		t.Errorf("progress %v", seen)
-	}
-	good.wantRequests(t, map[string]int{"HEAD 1": 1, "HEAD 2": 1, "HEAD 3": 1, "GET " + one: 1, "GET " + two: 1})
-}
-
-func TestResolveAllWithoutQuestions(t *testing.T) {
-	if got := newClient(t, Options{}).ResolveAll(t.Context(), nil, nil); len(got) != 0 {
-		t.Errorf("%v", got)
 	}
 }

@@ -180,4 +180,3 @@ func TestHostileTree(t *testing.T) {
 		t.Error(p)
 	}
 }
-

@@ -20,7 +20,6 @@ func main() {
 	push := flag.String("push", "", "push a new image to the registry of a kept `folder`, under the tag 1.0")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	var err error
 	switch {
 	case *serve != "":
@@ -30,9 +29,9 @@ func main() {
 	default:
 		err = demo(ctx, *binary, *keep)
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
-		stop()
 		os.Exit(1)
 	}
 }
