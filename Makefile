@@ -6,7 +6,7 @@ LINT     := .cache/golangci-lint-v2.15.0
 FUZZTIME ?= 10s
 RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
 
-.PHONY: help build demo demo-registry demo-push test race lint fuzz bench corpus check tidy clean
+.PHONY: help build demo demo-registry demo-push test race lint fuzz bench corpus cases check tidy clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -57,6 +57,10 @@ bench: ## Measure what the README claims (test/bench/README.md has results)
 corpus: ## Edit every entry of the kustomizations in DIR, and load the ImageStreams in STREAMS
 	cd test && $(GO) run ./corpus $(abspath $(DIR))
 	$(if $(STREAMS),cd test && $(GO) run ./corpus -imagestreams $(abspath $(STREAMS)))
+
+cases: ## List the hard cases of editing, each with its outcome
+	@$(GO) test -v -count=1 -run TestHardCases ./kustomize | awk -F/ '/=== RUN.*\// {gsub("_", " ", $$2); name = $$2} \
+	  /cases_test.go/ {sub(/.*cases_test.go:[0-9]+: /, ""); printf "%-60s %s\n", name, $$0}'
 
 tidy: ## Fail when go.mod or go.sum is not what go mod tidy writes
 	$(GO) mod tidy -diff

@@ -138,9 +138,11 @@ func TestHardCases(t *testing.T) {
 			in, out := beforeAfter(c.text)
 			if c.refused != "" {
 				checkRefused(t, file, in, c.refused)
+				t.Log("refused: " + c.refused)
 				return
 			}
 			checkSpelling(t, file, in, out, image("r/a:v2"))
+			t.Log("minimal")
 		})
 	}
 }
