@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 
@@ -159,8 +160,9 @@ func (e *editor) next(t *tag) *stream.Status {
 func (e *editor) commit(streams []stream.Ref) error {
 	c := Change{Files: map[string][]byte{}}
 	var waits int
-	for _, file := range e.filesOf(streams) {
-		refused, err := e.edit(&c, file, streams)
+	byFile := e.byFile(streams)
+	for _, file := range slices.Sorted(maps.Keys(byFile)) {
+		refused, err := e.edit(&c, file, byFile[file])
 		if err != nil {
 			return err
 		}
@@ -183,27 +185,26 @@ func (e *editor) commit(streams []stream.Ref) error {
 	return nil
 }
 
-func (e *editor) filesOf(streams []stream.Ref) []string {
-	var files []string
+// byFile are the consumers of some streams that are to be written, by file.
+func (e *editor) byFile(streams []stream.Ref) map[string][]write {
+	files := map[string][]write{}
 	for _, s := range streams {
 		for _, w := range e.writes[s] {
-			files = append(files, w.use.File)
+			files[w.use.File] = append(files[w.use.File], w)
 		}
 	}
-	slices.Sort(files)
-	return slices.Compact(files)
+	return files
 }
 
-// edit writes the consumers of some streams in one file; the ones that cannot be
-// written are counted, reported and wait.
-func (e *editor) edit(c *Change, file string, streams []stream.Ref) (refused int, err error) {
+// edit writes consumers in one file; the ones that cannot be written are counted,
+// reported and wait.
+func (e *editor) edit(c *Change, file string, writes []write) (refused int, err error) {
 	src, ok := e.files[file]
 	if !ok {
 		if src, err = fs.ReadFile(e.fsys, file); err != nil {
 			return 0, fmt.Errorf("read %s: %w", file, err)
 		}
 	}
-	writes := e.writesIn(file, streams)
 	wants := make([]kustomize.Want, len(writes))
 	for i, w := range writes {
 		wants[i] = kustomize.Want{Use: w.use.Use, Image: w.image}
@@ -227,18 +228,6 @@ func (e *editor) edit(c *Change, file string, streams []stream.Ref) (refused int
 		c.Files[file] = result.Src
 	}
 	return refused, nil
-}
-
-func (e *editor) writesIn(file string, streams []stream.Ref) []write {
-	var in []write
-	for _, s := range streams {
-		for _, w := range e.writes[s] {
-			if w.use.File == file {
-				in = append(in, w)
-			}
-		}
-	}
-	return in
 }
 
 // moves tells what a commit does to a tag, in words for people and trailers.
