@@ -32,6 +32,7 @@ func Compose(settings Settings, specs []SpecAt, statuses []StatusAt) *Tree {
 			Status:   make(map[Ref]*Status, len(statuses)),
 			Broken:   map[Ref]Problem{},
 			index:    map[Ref]*Stream{},
+			kept:     map[Ref][]*Status{},
 		},
 		twice:    map[Ref]bool{},
 		doubtful: map[Ref]bool{},
@@ -140,6 +141,7 @@ func (c *composer) status(at StatusAt) {
 		c.broken(ref, at.Path, fmt.Errorf("its metadata names %s, its path %s", at.Status.Ref, ref))
 	default:
 		c.tree.Status[ref] = at.Status
+		c.tree.kept[ref.Stream()] = append(c.tree.kept[ref.Stream()], at.Status)
 	}
 }
 

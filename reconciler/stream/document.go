@@ -2,6 +2,7 @@ package stream
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -120,8 +121,12 @@ func (t *Tree) statusesOf(s *Stream) []*Status {
 		}
 	}
 	named := len(own)
-	for ref, st := range t.Status {
-		if ref.Stream() == s.Ref() && s.Tag(ref.Tag) == nil {
+	all := t.kept[s.Ref()]
+	if t.kept == nil {
+		all = slices.Collect(maps.Values(t.Status))
+	}
+	for _, st := range all {
+		if st.Ref.Stream() == s.Ref() && s.Tag(st.Ref.Tag) == nil {
 			own = append(own, st)
 		}
 	}

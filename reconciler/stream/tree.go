@@ -12,7 +12,8 @@ type Tree struct {
 	// for a caller to add who knows the history.
 	Broken map[Ref]Problem
 
-	index map[Ref]*Stream // of Streams; nil in a Tree that Compose did not make
+	index map[Ref]*Stream   // of Streams; nil in a Tree that Compose did not make
+	kept  map[Ref][]*Status // by stream: all of its statuses; nil likewise
 }
 
 // Stream finds a stream by namespace and name, or nil.
