@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"reconciler/plan":     {"kustomize", "reconciler/stream"},
 	"reconciler/registry": {"reconciler/plan", "reconciler/stream"},
 	"reconciler/stream":   {},
+	"reconciler/web":      {"reconciler", "reconciler/daemon", "reconciler/describe", "reconciler/plan", "reconciler/stream"},
 	"reconciler/survey":   {"kustomize", "reconciler/plan", "reconciler/stream"},
 	"gitstore":            {},
 	"gitstore/sign":       {"gitstore"}, // its Secret
@@ -38,6 +39,8 @@ var onlyIn = map[string]string{
 	"github.com/go-git/":                         "gitstore",
 	"github.com/google/go-containerregistry":     "reconciler/registry",
 	"github.com/spf13/cobra":                     "cmd/imgstream",
+	"github.com/prometheus/":                     "reconciler/web",
+	"github.com/fsnotify/":                       "reconciler/daemon",
 	"github.com/rogpeppe/go-internal/diff":       "cmd/imgstream",
 	"github.com/rogpeppe/go-internal/testscript": "",
 }
