@@ -28,15 +28,27 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redactedSecret) }
 // MarshalText hides the value.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redactedSecret), nil }
 
-// Credentials are a username and password, or a token; all empty means none.
-// A token goes out as the server asks for it: as password of a basic login (of
-// Username, else x-access-token) or as bearer token.
+// Credentials are what a server may ask for; all empty means none. Two that
+// are equal are the same credentials.
+//
+// Over HTTP they are a username and password, or a token, which goes out as the
+// server asks for it: as password of a basic login (of Username, else
+// x-access-token) or as bearer token.
+//
+// Over SSH they are a username (else that of the URL, else git) with a key,
+// else the keys of ssh-agent (SSH_AUTH_SOCK), or a password. A token means
+// nothing there.
 type Credentials struct {
 	Username string
 	Password Secret
 	Token    Secret
+
+	SSHKey     Secret // private key in PEM: ed25519, ecdsa or rsa
+	Passphrase Secret // of SSHKey, where that is encrypted
+	KnownHosts string // lines of known_hosts files; a host that they do not name is refused
 }
 
+// none tells that neither a password nor a token is there.
 func (c Credentials) none() bool { return c.Password == "" && c.Token == "" }
 
 // header is the value of Authorization for a scheme the server offers, "" if
@@ -105,6 +117,13 @@ func (t *authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.remember(scheme)
 	}
 	return resp, err
+}
+
+// CloseIdleConnections is for [http.Client].
+func (t *authTransport) CloseIdleConnections() {
+	if closer, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
 }
 
 func (t *authTransport) known() string {

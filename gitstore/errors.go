@@ -72,6 +72,31 @@ func (e *refusalError) Error() string {
 
 func (e *refusalError) Unwrap() error { return e.err }
 
+// statusError is a server that does not answer as git does: an HTTP status
+// other than 200, a login over SSH that is refused, a service that ends at once.
+type statusError struct {
+	status string // "503 Service Unavailable", "git-upload-pack ended with status 1"
+	words  string // what the server says in plain text
+	hint   string
+	err    error // one of the sentinels, or nil
+}
+
+func (e *statusError) Error() string {
+	text := e.status
+	if e.err != nil {
+		text = e.err.Error() + " (" + e.status + ")"
+	}
+	if e.words != "" {
+		text += ": " + e.words
+	}
+	if e.hint != "" {
+		text += ": " + e.hint
+	}
+	return text
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
 // maxWords bounds what is kept of a server's text.
 const maxWords = 4096
 

@@ -1,7 +1,7 @@
 // Package gitstore reads and writes one branch of a git repository without a
 // work tree: [Store.Snapshot] is one commit as a file system, [Store.Commit]
 // publishes a chain of commits that replaces exactly the commit it was made
-// from. Remotes are smart HTTP (no git binary is needed) and local
+// from. Remotes are smart HTTP and SSH (no git binary is needed) and local
 // repositories (git's own programs do the work there). [WorkTree] is the same
 // for the files of a local clone.
 //
@@ -94,14 +94,19 @@ type Published struct {
 
 // Options say which branch of which repository, and how to reach it.
 type Options struct {
-	URL    string // http(s)://…, file://… or a local path
+	URL    string // http(s)://…, ssh://…, [user@]host:path, file://… or a local path
 	Branch string // without refs/heads/
 
 	// Credentials is asked before each request that needs them, so that they
 	// can be replaced while running. nil: those of the URL, if any. They are
 	// sent to the scheme and host of URL only.
 	Credentials func() (Credentials, error)
-	CABundle    []byte // PEM, trusted in addition to the system's CAs
+	CABundle    []byte // PEM, trusted for https in addition to the system's CAs
+
+	// Proxy is the URL of a proxy for http and https: http, https or socks5,
+	// with user and password where it wants them. "": as HTTPS_PROXY, HTTP_PROXY
+	// and NO_PROXY have it.
+	Proxy string
 
 	Committer Identity         // zero: DefaultCommitter
 	Signer    Signer           // signs every commit that is made; nil: they are not signed

@@ -162,14 +162,20 @@ func (s *Store) ChangedAt(ctx context.Context, snap Snapshot, paths []string) (m
 	}
 	from := []plumbing.Hash{snap.Rev.hash(), snap.Base.hash()}
 	var found map[string]plumbing.Hash
-	err := s.explore(ctx, packp.FilterBlobNone(), from, func(h *history) error {
+	question := func(h *history) error {
 		line, err := h.line(from[0], from[1])
 		if err == nil {
 			found, err = h.changes(line, slices.Collect(maps.Keys(at)))
 		}
 		return err
-	})
-	if _, refused := errors.AsType[*serverError](err); refused {
+	}
+	err := s.explore(ctx, packp.FilterBlobNone(), from, question)
+	_, refused := errors.AsType[*serverError](err)
+	if refused && from[1] != s.seen.own { // as in loadBelow: no reference names the base
+		err = s.explore(ctx, packp.FilterBlobNone(), from[:1], question)
+		_, refused = errors.AsType[*serverError](err)
+	}
+	if refused {
 		now, lookErr := s.look(ctx)
 		switch {
 		case lookErr != nil:

@@ -40,7 +40,9 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
+	_ = os.Unsetenv("SSH_AUTH_SOCK")
 	code := m.Run()
+	stopSSHD()
 	_ = os.RemoveAll(home)
 	os.Exit(code)
 }
@@ -70,6 +72,8 @@ type host struct {
 	work string
 	url  string
 
+	options     func(*Options) // what it takes to reach it; nil: nothing
+	ssh         *sshServer     // nil: it is not reached over SSH
 	requests    atomic.Int64
 	connections atomic.Int64
 	mu          sync.Mutex
@@ -82,6 +86,10 @@ var kinds = map[string]func(testing.TB) *host{
 	"http":       newHTTPHost,
 	"http v0":    newOldHTTPHost,
 	"http parts": newFilterHTTPHost, // offers filters
+	"https":      newHTTPSHost,
+	"ssh":        newSSHHost,
+	"ssh v0":     newOldSSHHost,
+	"sshd":       newSSHDHost,
 }
 
 // conformance runs a test over each kind of remote.
@@ -93,7 +101,7 @@ func conformance(t *testing.T, test func(h *host)) {
 // pushing runs a test over those that differ in how a push travels.
 func pushing(t *testing.T, test func(h *host)) {
 	t.Helper()
-	over(t, []string{"file", "http"}, test)
+	over(t, []string{"file", "http", "ssh"}, test)
 }
 
 func over(t *testing.T, names []string, test func(h *host)) {
@@ -170,15 +178,26 @@ func (h *host) bitmap() {
 	}
 }
 
+// traffic is how many requests the server got, on how many connections; not
+// counted where it does not say.
+func (h *host) traffic() (requests, connections int64, counted bool) {
+	if h.ssh != nil {
+		return h.ssh.started.Load(), h.ssh.connected.Load(), true
+	}
+	return h.requests.Load(), h.connections.Load(), strings.HasPrefix(h.url, "http")
+}
+
+func (h *host) count(_ net.Conn, state http.ConnState) {
+	if state == http.StateNew {
+		h.connections.Add(1)
+	}
+}
+
 func newHTTPHost(tb testing.TB) *host {
 	tb.Helper()
 	h := newFileHost(tb)
 	srv := httptest.NewUnstartedServer(h)
-	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			h.connections.Add(1)
-		}
-	}
+	srv.Config.ConnState = h.count
 	srv.Start()
 	tb.Cleanup(srv.Close)
 	h.url = srv.URL + "/repo.git"
@@ -311,6 +330,9 @@ var testTime = time.Date(2026, 3, 4, 5, 6, 7, 0, time.FixedZone("", 3600))
 func (h *host) open(change ...func(*Options)) *Store {
 	h.t.Helper()
 	opts := Options{URL: h.url, Branch: "main", Now: func() time.Time { return testTime }}
+	if h.options != nil {
+		h.options(&opts)
+	}
 	for _, c := range change {
 		c(&opts)
 	}
@@ -318,6 +340,7 @@ func (h *host) open(change ...func(*Options)) *Store {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	h.t.Cleanup(s.Close)
 	return s
 }
 

@@ -20,7 +20,7 @@ func TestDeclinedByAHook(t *testing.T) {
 		want := fmt.Sprintf(`push to main of %s was refused: pre-receive hook declined
   remote: Freeze until Monday:
   remote: ask [31mops
-allow main to be pushed to by imgstream, or satisfy the rule that refused it`, h.url)
+allow main to be pushed to by imgstream, or satisfy the rule that refused it`, Redact(h.url))
 		rejected, ok := errors.AsType[*RejectedError](err)
 		if !ok || err.Error() != want || rejected.Reason != "pre-receive hook declined" || errors.Is(err, ErrConflict) {
 			t.Errorf("got %v\nwant %s", err, want)

@@ -71,7 +71,7 @@ func (s *Store) read(ctx context.Context, now refs) error {
 		if base, err = s.findBase(ctx, now.branch); err != nil {
 			return fmt.Errorf("look for the last commit of %s: %w", s.committer.Email, err)
 		}
-		if err := s.load(ctx, now.branch, base); err != nil {
+		if err := s.loadBelow(ctx, now.branch, base); err != nil {
 			return err
 		}
 	}

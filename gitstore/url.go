@@ -5,22 +5,17 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
-// remote is a parsed repository URL: http or https, or a local directory.
+// remote is a parsed repository URL: http or https, SSH, or a local directory.
 type remote struct {
-	url      *url.URL // without user and password; nil for a directory
+	url      *url.URL   // without user and password; nil for others
+	ssh      *sshRemote // nil for others
 	dir      string
 	username string
 	password Secret
 }
-
-// scpLike matches [user@]host:path, where no slash precedes the colon.
-var scpLike = regexp.MustCompile(`^([^/:@]+@)?[^/:]{2,}:`)
-
-var errSSH = errors.New("ssh remotes are not supported yet; use the https URL")
 
 func parseRemote(raw string) (remote, error) {
 	scheme, _, isURL := strings.Cut(raw, "://")
@@ -28,7 +23,7 @@ func parseRemote(raw string) (remote, error) {
 	case raw == "":
 		return remote{}, errors.New("no repository is named: give its URL with --repo")
 	case !isURL && scpLike.MatchString(raw):
-		return remote{}, fmt.Errorf("%s: %w", Redact(raw), errSSH)
+		return parseSCP(raw)
 	case !isURL:
 		return parseDir(raw)
 	}
@@ -39,7 +34,7 @@ func parseRemote(raw string) (remote, error) {
 	}
 	switch strings.ToLower(scheme) {
 	case "ssh", "git+ssh", "ssh+git":
-		return remote{}, fmt.Errorf("%s: %w", Redact(raw), errSSH)
+		return parseSSH(raw, u)
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
 			return remote{}, fmt.Errorf("%s names the host %s: a file URL is file:///path", Redact(raw), u.Host)
@@ -48,7 +43,7 @@ func parseRemote(raw string) (remote, error) {
 	case "http", "https":
 		return parseHTTP(u)
 	}
-	return remote{}, fmt.Errorf("%s: scheme %q is not supported; use https, or a local path", Redact(raw), scheme)
+	return remote{}, fmt.Errorf("%s: scheme %q is not supported; use https, ssh, or a local path", Redact(raw), scheme)
 }
 
 func parseDir(path string) (remote, error) {
@@ -76,30 +71,39 @@ func parseHTTP(u *url.URL) (remote, error) {
 }
 
 func (r remote) redacted() string {
-	if r.url == nil {
-		return r.dir
+	switch {
+	case r.url != nil:
+		return r.url.String()
+	case r.ssh != nil:
+		return r.ssh.where
 	}
-	return r.url.String()
+	return r.dir
 }
 
 func (r remote) wire(opts Options) (wire, error) {
-	if r.url == nil {
-		return &dirWire{dir: r.dir}, nil
+	switch {
+	case r.url != nil:
+		return newHTTPWire(r.url, opts.CABundle, opts.Proxy, r.credentials(opts.Credentials))
+	case r.ssh != nil:
+		return newSSHWire(*r.ssh, r.credentials(opts.Credentials)), nil
 	}
-	credentials := opts.Credentials
-	if credentials == nil {
-		credentials = func() (Credentials, error) { return Credentials{}, nil }
-	}
-	return newHTTPWire(r.url, opts.CABundle, func() (Credentials, error) {
-		c, err := credentials()
+	return &dirWire{dir: r.dir}, nil
+}
+
+// credentials are those given, with what they leave open from the URL.
+func (r remote) credentials(given func() (Credentials, error)) func() (Credentials, error) {
+	return func() (c Credentials, err error) {
+		if given != nil {
+			c, err = given()
+		}
 		if c.Username == "" {
 			c.Username = r.username
 		}
-		if c.Password == "" && c.Token == "" {
+		if c.none() {
 			c.Password = r.password
 		}
 		return c, err
-	})
+	}
 }
 
 // Redact returns a repository URL without user, password and query, fit for
@@ -107,7 +111,7 @@ func (r remote) wire(opts Options) (wire, error) {
 func Redact(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
-		return raw
+		return redactBare(raw)
 	}
 	rest, _, _ = strings.Cut(rest, "?")
 	rest, _, _ = strings.Cut(rest, "#")
@@ -116,4 +120,15 @@ func Redact(raw string) string {
 		rest = rest[at+1:]
 	}
 	return scheme + "://" + rest
+}
+
+// redactBare takes away what stands before the last @ of user:password@host
+// without a scheme, but leaves user@host:path.
+func redactBare(raw string) string {
+	head, _, _ := strings.Cut(raw, "/")
+	colon, at := strings.IndexByte(head, ':'), strings.IndexByte(head, '@')
+	if colon < 0 || at < colon {
+		return raw
+	}
+	return raw[strings.LastIndexByte(head, '@')+1:]
 }

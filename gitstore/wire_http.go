@@ -35,26 +35,30 @@ type httpWire struct {
 	moved  atomic.Pointer[url.URL] // where the last advertisement was redirected to; nil: url
 }
 
-func newHTTPWire(u *url.URL, caBundle []byte, credentials func() (Credentials, error)) (*httpWire, error) {
-	roots, err := trust(caBundle)
-	if err != nil {
+func newHTTPWire(u *url.URL, caBundle []byte, proxy string, credentials func() (Credentials, error)) (*httpWire, error) {
+	roots, err1 := trust(caBundle)
+	through, err2 := proxyFor(proxy)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: connectTimeout, KeepAlive: connectTimeout}).DialContext,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connectTimeout,
-		ResponseHeaderTimeout: answerTimeout,
-		ExpectContinueTimeout: time.Second,
-		IdleConnTimeout:       5 * time.Minute,
-		ForceAttemptHTTP2:     true,
+		Proxy:                  through,
+		OnProxyConnectResponse: checkProxy,
+		DialContext:            (&net.Dialer{Timeout: connectTimeout, KeepAlive: connectTimeout}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    connectTimeout,
+		ResponseHeaderTimeout:  answerTimeout,
+		ExpectContinueTimeout:  time.Second,
+		IdleConnTimeout:        5 * time.Minute,
+		ForceAttemptHTTP2:      true,
 	}
 	return &httpWire{url: u, client: &http.Client{
 		Transport:     &authTransport{next: transport, origin: u, credentials: credentials},
 		CheckRedirect: checkRedirect,
 	}}, nil
 }
+
+func (w *httpWire) close() { w.client.CloseIdleConnections() }
 
 // trust returns the system's CAs and those of the bundle; nil means the system's alone.
 func trust(caBundle []byte) (*x509.CertPool, error) {
@@ -169,35 +173,13 @@ func (w *httpWire) check(resp *http.Response, accept string) error {
 		if host := resp.Request.URL.Host; host != w.url.Host {
 			e.hint = "redirected to " + host + ", where no credentials are sent: use that URL"
 		}
+	case http.StatusProxyAuthRequired:
+		e.hint = proxyHint
 	case http.StatusNotFound, http.StatusGone:
 		e.err, e.hint = ErrRepositoryNotFound, "check the URL, and that the credentials may read the repository"
 	}
 	return e
 }
-
-// statusError is an HTTP answer other than 200.
-type statusError struct {
-	status string // "503 Service Unavailable"
-	words  string // what the server says in plain text
-	hint   string
-	err    error // one of the sentinels, or nil
-}
-
-func (e *statusError) Error() string {
-	text := e.status
-	if e.err != nil {
-		text = e.err.Error() + " (" + e.status + ")"
-	}
-	if e.words != "" {
-		text += ": " + e.words
-	}
-	if e.hint != "" {
-		text += ": " + e.hint
-	}
-	return text
-}
-
-func (e *statusError) Unwrap() error { return e.err }
 
 // serverText is the body of an error answer if it is meant for people.
 func serverText(resp *http.Response) string {
@@ -216,7 +198,7 @@ func explainHTTP(err error) error {
 		err = e.Err
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return fmt.Errorf("%w: name the server's CA with caFile, or add it to the system's", err)
+		return fmt.Errorf("%w: name the server's CA with git.caFile, or add it to the system's", err)
 	}
 	return err
 }
