@@ -122,7 +122,7 @@ func (t *Tree) statusesOf(s *Stream) []*Status {
 	}
 	named := len(own)
 	all := t.kept[s.Ref()]
-	if t.kept == nil {
+	if len(t.kept) == 0 { // a Tree put together by hand
 		all = slices.Collect(maps.Values(t.Status))
 	}
 	for _, st := range all {

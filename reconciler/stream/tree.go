@@ -13,7 +13,7 @@ type Tree struct {
 	Broken map[Ref]Problem
 
 	index map[Ref]*Stream   // of Streams; nil in a Tree that Compose did not make
-	kept  map[Ref][]*Status // by stream: all of its statuses; nil likewise
+	kept  map[Ref][]*Status // by stream: all of its statuses; empty likewise
 }
 
 // Stream finds a stream by namespace and name, or nil.
