@@ -65,6 +65,9 @@ func newLog(where string, tip plumbing.Hash, store storer.EncodedObjectStorer, p
 // Rev is the newest commit.
 func (l *Log) Rev() Rev { return revOf(l.line[0].Hash) }
 
+// String says what the log is of, for people: "main of https://…".
+func (l *Log) String() string { return l.where }
+
 // Versions are the commits of the line that changed the bytes of a file, or
 // brought or removed it, newest first. Another file mode is no change, and a
 // symbolic link is no file. Renames are not followed.

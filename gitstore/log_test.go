@@ -231,6 +231,19 @@ func TestLogOfACloneIsHead(t *testing.T) {
 	}
 }
 
+func TestLogOfACloneNeedsNoGit(t *testing.T) {
+	h := newFileHost(t)
+	want := h.head()
+	t.Setenv("PATH", "")
+	l, err := cloneLog(t, h.work)
+	if err != nil || l.Rev() != want {
+		t.Fatal(err)
+	}
+	if got, err := l.Versions(t.Context(), "CHANGES"); err != nil || len(got) != 3 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestLogOfAPartOfAClone(t *testing.T) {
 	t.Parallel()
 	h := newFileHost(t)
