@@ -33,8 +33,14 @@ type Question struct {
 // Answer is what a registry said. A failed lookup is an answer.
 type Answer struct {
 	Digest  string // sha256:… or sha512:…; "" when Failure is set
+	Labels  Labels // of the image; empty for a digest that was known, and when they could not be read
 	Failure *Failure
 }
+
+// Labels are what an image says of itself (org.opencontainers.image.*; of an index,
+// what one of its images says). They are other people's text, as it came; "" where
+// the image has none.
+type Labels struct{ Source, Revision, Version string }
 
 // Failure is why there is no digest.
 type Failure struct {

@@ -19,8 +19,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// maxBody is the most that is read of any answer. Registries take manifests up to
-// 4 MiB (OCI distribution specification 1.1, "Pushing Manifests").
+// maxBody is the most that is read of any answer but an image's configuration.
+// Registries take manifests up to 4 MiB (OCI distribution specification 1.1,
+// "Pushing Manifests").
 const maxBody = 4 << 20
 
 var realm = regexp.MustCompile(`(?i)realm="?([^",]+)`)
@@ -32,7 +33,7 @@ func (t *transport) inspect(resp *http.Response) (*http.Response, error) {
 		discard(resp)
 		return nil, err
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: maxBody, check: checkOf(resp)}
+	resp.Body = &body{ReadCloser: resp.Body, left: maxOf(resp.Request), check: checkOf(resp)}
 	return resp, nil
 }
 
@@ -128,6 +129,17 @@ func manifestOf(req *http.Request) string {
 	return after[strings.LastIndexByte(after, '/')+1:]
 }
 
+// maxOf is the most that is read of the answer to a request. The only blobs that are
+// asked for are configurations.
+func maxOf(req *http.Request) int64 {
+	first, _ := origin(req)
+	before, digest, ok := strings.Cut(first.URL.Path, "/blobs/")
+	if ok && strings.HasPrefix(before, "/v2/") && strings.Contains(digest, ":") {
+		return maxConfig
+	}
+	return maxBody
+}
+
 // body bounds what is read and, for content asked by its digest, ends in an error
 // instead of io.EOF when the bytes are others.
 type body struct {
@@ -156,7 +168,7 @@ func checkOf(resp *http.Response) *check {
 	return &check{hash: sha256.New(), want: want}
 }
 
-// Read reads at most maxBody bytes in all.
+// Read reads at most so many bytes in all.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= int64(n); b.left < 0 {

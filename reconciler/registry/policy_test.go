@@ -138,14 +138,14 @@ func TestMirrors(t *testing.T) {
 		reset()
 		wantDigest(t, source.ask(t, client(), "a/x:1"), mirrored)
 		second.wantRequests(t, map[string]int{"HEAD 1": 1})
-		first.wantRequests(t, map[string]int{"HEAD 1": 1, "GET " + mirrored: 1})
+		first.wantRequests(t, map[string]int{"HEAD 1": 1, "GET " + mirrored: 1, "GET blob": 1})
 		source.wantRequests(t, map[string]int{})
 	})
 	t.Run("by digest", func(t *testing.T) {
 		reset()
 		wantDigest(t, source.ask(t, client(), "a/x@"+mirrored), mirrored)
 		second.wantRequests(t, map[string]int{"GET " + mirrored: 1})
-		first.wantRequests(t, map[string]int{"GET " + mirrored: 1})
+		first.wantRequests(t, map[string]int{"GET " + mirrored: 1, "GET blob": 1})
 	})
 	t.Run("the source last", func(t *testing.T) {
 		reset()

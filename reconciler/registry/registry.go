@@ -1,6 +1,7 @@
 // Package registry is the only code that speaks to image registries. It answers
-// the questions of a pass: which digest does this reference point to, and is the
-// content behind a digest never seen before what the digest says? It decides
+// the questions of a pass: which digest does this reference point to, is the
+// content behind a digest never seen before what the digest says, and what does
+// that image say of itself? It decides
 // nothing about tags, writes nothing, and keeps nothing that a restart would miss.
 package registry
 
@@ -13,6 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/imgstream/imgstream/reconciler/plan"
 )
 
 // Options are the operator's. The zero value asks every host over HTTPS with the
@@ -20,6 +23,10 @@ import (
 type Options struct {
 	Hosts    []Host
 	Keychain authn.Keychain // nil: the docker configuration (DOCKER_CONFIG, else ~/.docker)
+
+	// Login gives the operator's credentials for a host, named as in references; the
+	// zero Login leaves it to the Keychain. It is asked again from time to time.
+	Login func(host string) (Login, error)
 
 	Concurrency     int // questions under way at once; 0: 16
 	HostConcurrency int // the same for one host; 0: 8
@@ -48,7 +55,7 @@ type Host struct {
 
 // Client answers questions. It is safe for concurrent use, and is kept for as long
 // as its options hold: it remembers tokens, connections, the digests whose content
-// it verified, and the hosts that are down.
+// it verified with their labels, and the hosts that are down.
 type Client struct {
 	opts      Options
 	policies  map[string]policy // by canonical host
@@ -61,7 +68,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	hosts    map[string]*host
-	verified map[string]bool // digests
+	verified map[string]plan.Labels // by digest whose content was verified
 }
 
 // New checks the options and reads the CA files. It connects to nothing.
@@ -89,7 +96,7 @@ func New(opts Options) (*Client, error) {
 		opts: opts, policies: policies, keychain: keys, transport: tr, puller: puller,
 		slots:    make(chan struct{}, opts.Concurrency),
 		hosts:    map[string]*host{},
-		verified: map[string]bool{},
+		verified: map[string]plan.Labels{},
 	}, nil
 }
 
@@ -99,6 +106,9 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 func withDefaults(o Options) Options {
 	if o.Keychain == nil {
 		o.Keychain = authn.DefaultKeychain
+	}
+	if o.Login != nil {
+		o.Keychain = logins{of: o.Login, next: o.Keychain}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	remoteerr "github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/imgstream/imgstream/reconciler/plan"
@@ -109,7 +110,7 @@ func (c *Client) ask(ctx context.Context, ref name.Reference, known []string) pl
 	switch {
 	case err == nil:
 		h.record(c.opts.Now(), nil, c.opts.Logger)
-		return plan.Answer{Digest: digest}
+		return plan.Answer{Digest: digest, Labels: c.labelsOf(digest)}
 	case ctx.Err() != nil:
 		return plan.Answer{Failure: stopped(h.name)}
 	}
@@ -122,57 +123,96 @@ func (c *Client) ask(ctx context.Context, ref name.Reference, known []string) pl
 // digest is new.
 func (c *Client) digest(ctx context.Context, ref name.Reference, known []string) (string, error) {
 	if d, ok := ref.(name.Digest); ok && !c.isVerified(d.DigestStr()) {
-		return d.DigestStr(), c.verify(ctx, d)
+		return d.DigestStr(), c.verify(ctx, d, nil)
 	}
-	desc, err := c.puller.Head(ctx, ref)
-	if isHeadUnsupported(err) {
-		return c.fetch(ctx, ref)
-	}
+	digest, m, err := c.head(ctx, ref)
 	if err != nil {
 		return "", err
 	}
-	digest := desc.Digest.String()
 	if slices.Contains(known, digest) || c.isVerified(digest) {
 		return digest, nil
 	}
-	err = c.verify(ctx, ref.Context().Digest(digest))
+	err = c.verify(ctx, ref.Context().Digest(digest), m)
 	if isNotFound(err) {
 		return "", &goneError{digest: digest}
 	}
 	return digest, err
 }
 
-// verify fetches the content of a digest once in the life of the client, whichever
-// repository asks first.
-func (c *Client) verify(ctx context.Context, d name.Digest) error {
+// head asks where a reference points to. A registry of which only GET tells that
+// gives the manifest with it; else that is nil.
+func (c *Client) head(ctx context.Context, ref name.Reference) (string, *manifest, error) {
+	desc, err := c.puller.Head(ctx, ref)
+	switch {
+	case isHeadUnsupported(err):
+		m, err := c.fetch(ctx, ref)
+		if err != nil {
+			return "", nil, err
+		}
+		return m.digest, m, nil
+	case err != nil:
+		return "", nil, err
+	}
+	return desc.Digest.String(), nil, nil
+}
+
+// verify fetches the content of a digest, if m is not it, and the labels once in
+// the life of the client, whichever repository asks first.
+func (c *Client) verify(ctx context.Context, d name.Digest, m *manifest) error {
 	_, err := once(ctx, &c.contents, d.DigestStr(), func() (struct{}, error) {
 		if c.isVerified(d.DigestStr()) {
 			return struct{}{}, nil
 		}
-		_, err := c.fetch(ctx, d)
-		return struct{}{}, err
+		return struct{}{}, c.learn(ctx, d, m)
 	})
 	return err
 }
 
-// fetch gets a manifest and gives the digest of its bytes.
-func (c *Client) fetch(ctx context.Context, ref name.Reference) (string, error) {
+func (c *Client) learn(ctx context.Context, d name.Digest, m *manifest) error {
+	if m == nil {
+		var err error
+		if m, err = c.fetch(ctx, d); err != nil {
+			return err
+		}
+	}
+	labels, err := c.labels(ctx, d.Context(), m)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.verified[m.digest] = labels
+	return nil
+}
+
+// manifest is an image manifest or an index whose bytes are what the digest says.
+type manifest struct {
+	digest    string
+	mediaType types.MediaType
+	bytes     []byte
+}
+
+// fetch gets a manifest; that of a tag has the digest of its bytes.
+func (c *Client) fetch(ctx context.Context, ref name.Reference) (*manifest, error) {
 	desc, err := c.puller.Get(ctx, ref)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	mediaType := mediaTypeOf(http.Header{"Content-Type": {string(desc.MediaType)}})
 	if err := checkManifest(mediaType, desc.Manifest); err != nil {
-		return "", err
+		return nil, err
 	}
-	digest := desc.Digest.String()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.verified[digest] = true
-	return digest, nil
+	return &manifest{digest: desc.Digest.String(), mediaType: mediaType, bytes: desc.Manifest}, nil
 }
 
 func (c *Client) isVerified(digest string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, verified := c.verified[digest]
+	return verified
+}
+
+func (c *Client) labelsOf(digest string) plan.Labels {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.verified[digest]

@@ -44,7 +44,7 @@ func TestANewDigestIsFetchedOnce(t *testing.T) {
 	}
 	all.Wait()
 	wantDigest(t, r.ask(t, c, "a/x:1"), digest)
-	r.wantRequests(t, map[string]int{"HEAD 1": 2, "HEAD 2": 1, "HEAD 3": 1, "GET " + digest: 1})
+	r.wantRequests(t, map[string]int{"HEAD 1": 2, "HEAD 2": 1, "HEAD 3": 1, "GET " + digest: 1, "GET blob": 1})
 }
 
 // Two tags may be asked for, and lead to one digest, before its content is here.
@@ -57,11 +57,11 @@ func TestContentIsFetchedOnceHoweverLateTheSecondComes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.verify(t.Context(), ref.(name.Digest)); err != nil {
+		if err := c.verify(t.Context(), ref.(name.Digest), nil); err != nil {
 			t.Error(err)
 		}
 	}
-	r.wantRequests(t, map[string]int{"GET " + digest: 1})
+	r.wantRequests(t, map[string]int{"GET " + digest: 1, "GET blob": 1})
 }
 
 func TestAReferenceByDigest(t *testing.T) {
@@ -77,9 +77,9 @@ func TestAReferenceByDigest(t *testing.T) {
 		r.answers(nil)
 		c := newClient(t, Options{})
 		wantDigest(t, r.ask(t, c, ref), digest)
-		r.wantRequests(t, map[string]int{"GET " + digest: 1})
+		r.wantRequests(t, map[string]int{"GET " + digest: 1, "GET blob": 1})
 		wantDigest(t, r.ask(t, c, ref), digest)
-		r.wantRequests(t, map[string]int{"GET " + digest: 1, "HEAD " + digest: 1})
+		r.wantRequests(t, map[string]int{"GET " + digest: 1, "GET blob": 1, "HEAD " + digest: 1})
 	})
 	t.Run("verified in another repository, absent in this one", func(t *testing.T) {
 		c := newClient(t, Options{})
@@ -107,8 +107,13 @@ func TestARegistryWithoutHead(t *testing.T) {
 				}
 				return req.Method == http.MethodHead
 			})
-			wantDigest(t, r.ask(t, newClient(t, Options{}), "a/x:1"), digest)
+			wantDigest(t, r.ask(t, newClient(t, Options{}), "a/x:1", digest), digest)
 			r.wantRequests(t, map[string]int{"HEAD 1": 1, "GET 1": 1})
+			c := newClient(t, Options{})
+			for range 2 {
+				wantDigest(t, r.ask(t, c, "a/x:1"), digest)
+			}
+			r.wantRequests(t, map[string]int{"HEAD 1": 3, "GET 1": 3, "GET blob": 1})
 		})
 	}
 }

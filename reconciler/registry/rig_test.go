@@ -85,14 +85,18 @@ func (r *rig) answers(f func(w http.ResponseWriter, r *http.Request) bool) {
 }
 
 // requests are the counts without pings: "HEAD latest" and the like by the last
-// part of the path.
+// part of the path, "GET blob" for blobs.
 func (r *rig) requests() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := map[string]int{}
 	for k, n := range r.counts {
 		method, path, _ := strings.Cut(k, " ")
-		if path != "/v2/" {
+		switch {
+		case path == "/v2/":
+		case strings.Contains(path, "/blobs/"):
+			out[method+" blob"] += n
+		default:
 			out[method+" "+path[strings.LastIndex(path, "/")+1:]] += n
 		}
 	}

@@ -178,6 +178,7 @@ const (
 	ReasonInvalid   = "Invalid"
 	ReasonForbidden = "Forbidden"
 	ReasonCycle     = "ReferenceCycle"
+	ReasonBuildLoop = "BuildLoop" // built from a commit of imgstream itself
 )
 
 // Condition is something that is wrong with a tag.
