@@ -12,7 +12,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
 // ErrShallow says that a clone holds only a part of its history, so that a
@@ -31,20 +31,22 @@ type Version struct {
 // Log is a branch's first-parent line, down to its first commit: what the branch
 // itself was at, whatever was merged into it. A merge counts as one commit. It
 // reads the commits, and of their trees and files only what it is asked for. It
-// is not for several goroutines at once.
+// is not for several goroutines at once. Close it when it is no longer read.
 type Log struct {
 	where    string
 	line     []*object.Commit // newest first, at least one
 	objects  *history
+	store    *filesystem.Storage
 	fetch    func(ctx context.Context, names []plumbing.Hash) error // brings objects; nil: there are no more
 	progress func(what string)
 	explain  func(error) error // what a failure to read means here
 }
 
 // newLog reads the line of a commit. The store has all its commits.
-func newLog(where string, tip plumbing.Hash, store storer.EncodedObjectStorer, progress func(string)) (*Log, error) {
+func newLog(where string, tip plumbing.Hash, store *filesystem.Storage, progress func(string)) (*Log, error) {
 	l := &Log{
 		where:    where,
+		store:    store,
 		objects:  &history{objects: newObjects(&counters{}), deeper: store, commits: map[plumbing.Hash]*object.Commit{}},
 		progress: progress,
 	}
@@ -54,6 +56,7 @@ func newLog(where string, tip plumbing.Hash, store storer.EncodedObjectStorer, p
 	for at := tip; !at.IsZero(); {
 		c, err := l.objects.commit(at)
 		if err != nil {
+			_ = l.Close()
 			return nil, err
 		}
 		l.line = append(l.line, c)
@@ -64,6 +67,9 @@ func newLog(where string, tip plumbing.Hash, store storer.EncodedObjectStorer, p
 
 // Rev is the newest commit.
 func (l *Log) Rev() Rev { return revOf(l.line[0].Hash) }
+
+// Close forgets what was fetched, and closes the files of a clone.
+func (l *Log) Close() error { return l.store.Close() }
 
 // String says what the log is of, for people: "main of https://…".
 func (l *Log) String() string { return l.where }
@@ -217,21 +223,24 @@ func (l *Log) needTrees(ctx context.Context, entries []entry) error {
 	return l.need(ctx, trees)
 }
 
-// need fetches those of the objects that are not here.
+// need fetches those of the objects that are not here, in their order: what
+// comes one after the other is alike, so that the server need not compare anew.
 func (l *Log) need(ctx context.Context, names []plumbing.Hash) error {
 	if l.fetch == nil {
 		return nil
 	}
-	missing := map[plumbing.Hash]bool{}
+	var missing []plumbing.Hash
+	asked := map[plumbing.Hash]bool{}
 	for _, name := range names {
-		if !name.IsZero() && l.objects.deeper.HasEncodedObject(name) != nil {
-			missing[name] = true
+		if !name.IsZero() && !asked[name] && l.store.HasEncodedObject(name) != nil {
+			missing = append(missing, name)
 		}
+		asked[name] = true
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	return l.fetch(ctx, slices.Collect(maps.Keys(missing)))
+	return l.fetch(ctx, missing)
 }
 
 func (l *Log) blob(name plumbing.Hash) ([]byte, error) {

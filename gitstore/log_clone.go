@@ -36,7 +36,10 @@ func (c clone) log(where string, progress func(string)) (*Log, error) {
 	}
 	objects := filesystem.NewStorageWithOptions(
 		dotgit.NewRepositoryFilesystem(osfs.New(c.gitDir), osfs.New(c.common)), cache.NewObjectLRUDefault(),
-		filesystem.Options{AlternatesFS: osfs.New(filepath.VolumeName(c.common) + string(filepath.Separator))})
+		filesystem.Options{
+			KeepDescriptors: true,
+			AlternatesFS:    osfs.New(filepath.VolumeName(c.common) + string(filepath.Separator)),
+		})
 	head, err := storer.ResolveReference(objects, plumbing.HEAD)
 	switch {
 	case errors.Is(err, plumbing.ErrReferenceNotFound):

@@ -70,7 +70,7 @@ type logFetch struct {
 // commits fetches the commits, and all that belongs to them from a server that
 // does not filter. The caller holds the store.
 func (f *logFetch) commits(ctx context.Context) error {
-	f.objects = filesystem.NewStorage(memfs.New(), cache.NewObjectLRUDefault())
+	f.objects = filesystem.NewStorageWithOptions(memfs.New(), cache.NewObjectLRUDefault(), filesystem.Options{KeepDescriptors: true})
 	if !f.store.server.filter {
 		return f.everything(ctx)
 	}

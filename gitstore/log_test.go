@@ -148,6 +148,7 @@ func openLog(tb testing.TB, s *Store) *Log {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(func() { _ = l.Close() })
 	return l
 }
 
@@ -159,7 +160,11 @@ func cloneLog(tb testing.TB, dir string) (*Log, error) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = w.Close() })
-	return w.Log(nil)
+	l, err := w.Log(nil)
+	if err == nil {
+		tb.Cleanup(func() { _ = l.Close() })
+	}
+	return l, err
 }
 
 func TestLog(t *testing.T) {

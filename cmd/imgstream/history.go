@@ -130,6 +130,7 @@ func (h *history) local(ctx context.Context, tag stream.Ref, p *progress) (found
 	if err != nil {
 		return found{}, err
 	}
+	defer func() { _ = log.Close() }()
 	return historyIn(ctx, log, tag)
 }
 
@@ -146,6 +147,7 @@ func (t *target) remoteHistory(ctx context.Context, a *app, tag stream.Ref, p *p
 	if err != nil {
 		return found{}, err
 	}
+	defer func() { _ = log.Close() }()
 	return historyIn(ctx, log, tag)
 }
 
