@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -89,5 +88,5 @@ func ParseGitHubAppKey(data []byte) (*rsa.PrivateKey, error) {
 		}
 		return nil, errors.New("the private key is not an RSA key: " + keyHint)
 	}
-	return nil, fmt.Errorf("the file holds a %s and no RSA private key: %s", strings.ToLower(block.Type), keyHint)
+	return nil, fmt.Errorf("the file holds %q and no RSA private key: %s", block.Type, keyHint)
 }

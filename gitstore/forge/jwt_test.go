@@ -37,7 +37,7 @@ func TestParseGitHubAppKey(t *testing.T) {
 		{"damaged", block("RSA PRIVATE KEY", nil), "the private key is damaged" + hint},
 		{"damaged PKCS #8", block("PRIVATE KEY", nil), "the private key is damaged" + hint},
 		{"elliptic", pkcs8(t, elliptical), "the private key is not an RSA key" + hint},
-		{"certificate", block("CERTIFICATE", nil), "the file holds a certificate and no RSA private key" + hint},
+		{"certificate", block("CERTIFICATE", nil), "the file holds \"CERTIFICATE\" and no RSA private key" + hint},
 		{"good", pkcs1(newKey(t)), "<nil>"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
