@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/imgstream/imgstream/gitstore"
 	"github.com/imgstream/imgstream/reconciler/plan"
 )
 
@@ -29,4 +30,29 @@ func (r *Reconciler) ask(ctx context.Context, questions []plan.Question, got pla
 	}
 	all.Wait()
 	return ctx.Err()
+}
+
+// own asks which revisions are commits of imgstream itself. What the pass before
+// asked is not asked again: an image names a commit that was there before it.
+func (r *Reconciler) own(ctx context.Context, snap gitstore.Snapshot, revisions []string) (map[string]bool, error) {
+	looked := make(map[string]bool, len(revisions))
+	var ask []gitstore.Rev
+	for _, revision := range revisions {
+		if own, known := r.looked[revision]; known {
+			looked[revision] = own
+		} else {
+			ask = append(ask, gitstore.Rev(revision))
+		}
+	}
+	if len(ask) > 0 {
+		found, err := r.Repo.Own(ctx, snap, ask)
+		if err != nil {
+			return nil, err
+		}
+		for _, rev := range ask {
+			looked[string(rev)] = found[rev]
+		}
+	}
+	r.looked = looked
+	return looked, nil
 }

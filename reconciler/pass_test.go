@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/imgstream/imgstream/gitstore"
@@ -25,12 +26,14 @@ type memoryRepo struct {
 	base    gitstore.Rev
 	before  func(attempt int) // runs before a push is compared with the tip
 	pushes  int
-	refuse  error // what every push is answered with
+	refuse  error          // what every push is answered with
+	looked  []gitstore.Rev // whose commits they are was asked
 }
 
 type memoryCommit struct {
 	tree    fstest.MapFS
 	message string
+	own     bool // of imgstream
 }
 
 func (m *memoryRepo) tip() gitstore.Rev { return rev(len(m.commits) - 1) }
@@ -66,6 +69,15 @@ func (m *memoryRepo) ChangedAt(_ context.Context, snap gitstore.Snapshot, paths 
 	return revs, nil
 }
 
+func (m *memoryRepo) Own(_ context.Context, _ gitstore.Snapshot, revs []gitstore.Rev) (map[gitstore.Rev]bool, error) {
+	m.looked = append(m.looked, revs...)
+	own := map[gitstore.Rev]bool{}
+	for i, c := range m.commits {
+		own[rev(i)] = c.own
+	}
+	return own, nil
+}
+
 func (m *memoryRepo) Commit(_ context.Context, base gitstore.Rev, chain []gitstore.Commit) (gitstore.Published, error) {
 	m.pushes++
 	if m.refuse != nil {
@@ -82,7 +94,7 @@ func (m *memoryRepo) Commit(_ context.Context, base gitstore.Rev, chain []gitsto
 		for path, data := range c.Files {
 			tree[path] = &fstest.MapFile{Data: data}
 		}
-		m.commits = append(m.commits, memoryCommit{tree: tree, message: c.Message})
+		m.commits = append(m.commits, memoryCommit{tree: tree, message: c.Message, own: true})
 	}
 	m.base = m.tip()
 	return gitstore.Published{Rev: m.tip()}, nil
@@ -91,6 +103,7 @@ func (m *memoryRepo) Commit(_ context.Context, base gitstore.Rev, chain []gitsto
 // counter answers every question with one digest, or a failure without one, and counts them.
 type counter struct {
 	digest string
+	labels plan.Labels
 	asked  atomic.Int64
 }
 
@@ -99,7 +112,7 @@ func (c *counter) Resolve(context.Context, plan.Question) plan.Answer {
 	if c.digest == "" {
 		return plan.Answer{Failure: &plan.Failure{Message: "the host is down"}}
 	}
-	return plan.Answer{Digest: c.digest}
+	return plan.Answer{Digest: c.digest, Labels: c.labels}
 }
 
 func digestOf(c string) string { return "sha256:" + strings.Repeat(c, 64) }
@@ -282,5 +295,49 @@ func TestAnswersOutliveAFailedPush(t *testing.T) {
 	report, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always})
 	if err != nil || report.Published == "" || resolver.asked.Load() != 1 {
 		t.Errorf("%v, published %q, asked %d times", err, report.Published, resolver.asked.Load())
+	}
+}
+
+// An image that was built from the commit that recorded the last one is not imported,
+// however often and by whomever it is found; the next image from a person's commit is.
+func TestBuildLoop(t *testing.T) {
+	repo, resolver := newRepo(), &counter{digest: digestOf("a")}
+	r := newReconciler(repo, resolver)
+	pass := func(r *reconciler.Reconciler) reconciler.Report {
+		report, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	own := pass(r).Published
+	if len(repo.looked) > 0 {
+		t.Errorf("asked for %v before an image named a commit", repo.looked)
+	}
+	resolver.digest, resolver.labels = digestOf("b"), plan.Labels{Revision: string(own)}
+	if report := pass(r); len(report.Changes) != 1 || len(report.Changes[0].Moves) > 0 || !report.Failed() {
+		t.Errorf("a build loop came to %+v", report.Changes)
+	}
+	if got := string(repo.at(repo.tip())["apps/kustomization.yaml"].Data); !strings.Contains(got, digestOf("a")) {
+		t.Errorf("the known-good image is gone:\n%s", got)
+	}
+	for _, again := range []*reconciler.Reconciler{r, newReconciler(repo, resolver)} {
+		if report := pass(again); len(report.Changes) > 0 || !report.Failed() {
+			t.Errorf("a second pass over a build loop came to %+v", report.Changes)
+		}
+	}
+	if diff := cmp.Diff([]gitstore.Rev{own, own}, repo.looked); diff != "" {
+		t.Errorf("asked for commits, once for each reconciler (-want +got):\n%s", diff)
+	}
+	repo.edit("notes.txt", "by a person")
+	resolver.digest, resolver.labels = digestOf("c"), plan.Labels{Revision: string(repo.tip())}
+	if report := pass(r); len(report.Changes) != 1 || len(report.Changes[0].Moves) != 1 || report.Failed() {
+		t.Errorf("an image from a person's commit came to %+v", report.Changes)
+	}
+	if message := repo.commits[len(repo.commits)-1].message; !strings.Contains(message, "\n    revision  "+resolver.labels.Revision+"\n") {
+		t.Errorf("the commit does not name the revision:\n%s", message)
+	}
+	if report := pass(r); len(report.Changes) > 0 {
+		t.Errorf("a second pass came to %+v", report.Changes)
 	}
 }

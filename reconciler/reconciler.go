@@ -22,6 +22,7 @@ import (
 type Repo interface {
 	Snapshot(ctx context.Context) (gitstore.Snapshot, error)
 	ChangedAt(ctx context.Context, snap gitstore.Snapshot, paths []string) (map[string]gitstore.Rev, error)
+	Own(ctx context.Context, snap gitstore.Snapshot, revs []gitstore.Rev) (map[gitstore.Rev]bool, error)
 	Commit(ctx context.Context, base gitstore.Rev, chain []gitstore.Commit) (gitstore.Published, error)
 }
 
@@ -47,6 +48,7 @@ type Reconciler struct {
 	Observe func(step Step, took time.Duration)
 
 	tip, base *survey.Survey
+	looked    map[string]bool // the revisions of the last pass, and whether they are imgstream's own
 	settled   *settled
 	waiting   *waiting
 }
@@ -209,8 +211,12 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	if err != nil {
 		return report, err
 	}
+	own, err := r.own(ctx, snap, present.Revisions(req.Due, got))
+	if err != nil {
+		return report, err
+	}
 	defer r.observe(StepPlan)()
-	out, err := present.Next(req.Due, got, blame, r.Now()).Edits(snap.FS)
+	out, err := present.Next(req.Due, got, blame, own, r.Now()).Edits(snap.FS)
 	if err != nil {
 		return report, err
 	}

@@ -25,6 +25,7 @@ type Move struct {
 	Old, New string // digests; "" for none
 	Cause    string // of the new head; revert for a rejection
 	From     string // where the image came from, in words
+	Labels   Labels // of an image that was imported; empty else
 }
 
 // CauseRevert stands in the commit of a rejection, never in an item.
@@ -241,9 +242,22 @@ func (e *editor) moves(t *tag) []Move {
 		all = append(all, Move{Ref: t.ref, New: imageOf(before), Cause: stream.CauseAdopt, From: before.DockerImageReference})
 	}
 	if after != nil && (before == nil || *before != *after) {
-		all = append(all, Move{Ref: t.ref, Old: imageOf(before), New: after.Image, Cause: after.Cause, From: e.origin(t, after)})
+		m := Move{Ref: t.ref, Old: imageOf(before), New: after.Image, Cause: after.Cause, From: e.origin(t, after)}
+		if m.Cause == stream.CauseImport && m.Old != m.New {
+			m.Labels = e.labels(t, m.New)
+		}
+		all = append(all, m)
 	}
 	return all
+}
+
+// labels are what the answer to a tag says of the image it moved to.
+func (e *editor) labels(t *tag, digest string) Labels {
+	im, _ := e.asks(t, e.due)
+	if answer := e.got[im]; answer.Digest == digest {
+		return answer.Labels
+	}
+	return Labels{}
 }
 
 func imageOf(i *stream.Item) string {

@@ -94,7 +94,8 @@ func countTags(moves []Move) int {
 	return len(tags)
 }
 
-// writeMoves writes a line for each move, in columns, below its stream where there are several.
+// writeMoves writes a line for each move, in columns, below its stream where there are
+// several, and the labels of what was imported below it.
 func writeMoves(b *strings.Builder, streams []stream.Ref, moves []Move) {
 	width, old := 0, 1
 	for _, m := range moves {
@@ -107,6 +108,7 @@ func writeMoves(b *strings.Builder, streams []stream.Ref, moves []Move) {
 			from = "rejected, " + from
 		}
 		fmt.Fprintf(b, "  %-*s  %-*s -> %s   %s\n", width, name(streams, m), old, ellipsis(m.Old), ellipsis(m.New), from)
+		b.WriteString(m.Labels.text())
 	}
 }
 

@@ -15,6 +15,7 @@ type Next struct {
 	due   Due
 	got   Answers
 	blame map[string]string
+	own   map[string]bool
 	now   time.Time
 
 	cycles   map[stream.Ref]string
@@ -26,13 +27,14 @@ type Next struct {
 }
 
 // Next computes the next status of every tag from the present and the answers. blame
-// gives the commit that changed each of the Reverted paths; now becomes the time of
-// every new item. A tag whose question is not answered stays as it is.
-func (p *Present) Next(due Due, got Answers, blame map[string]string, now time.Time) *Next {
+// gives the commit that changed each of the Reverted paths; own says which of the
+// Revisions are commits of imgstream; now becomes the time of every new item. A tag
+// whose question is not answered stays as it is.
+func (p *Present) Next(due Due, got Answers, blame map[string]string, own map[string]bool, now time.Time) *Next {
 	cycles := p.cycles()
 	var before *Next
 	for {
-		n := &Next{Present: p, due: due, got: got, blame: blame, now: now, cycles: cycles, final: map[stream.Ref]*stream.Status{}}
+		n := &Next{Present: p, due: due, got: got, blame: blame, own: own, now: now, cycles: cycles, final: map[stream.Ref]*stream.Status{}}
 		if before != nil {
 			n.earlier = before.final
 		}
@@ -118,6 +120,9 @@ func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
 		n.reportRejected(t, r)
 		return unfailed(t, st)
 	}
+	if n.own[t.revision(answer)] {
+		return n.looped(t, st, im, answer)
+	}
 	image, _ := stream.ParseImage(t.spec.From.Name) // asks has parsed it
 	return n.move(t, st, stream.Item{
 		Image: answer.Digest, DockerImageReference: image.Name() + "@" + answer.Digest,
@@ -142,6 +147,8 @@ func importMessage(reason, reference string) string {
 		return fmt.Sprintf("dockerimage.image.openshift.io %q not found", reference)
 	case stream.ReasonForbidden:
 		return fmt.Sprintf("%q is not allowed", reference)
+	case stream.ReasonBuildLoop:
+		return fmt.Sprintf("%q was built from a commit of imgstream itself", reference)
 	default:
 		return fmt.Sprintf("%q is not an image that can be imported", reference)
 	}

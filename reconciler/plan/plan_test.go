@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -22,8 +23,9 @@ import (
 )
 
 // TestPlan runs each archive of testdata: files below tip/ and base/ are the two
-// trees, answers has a line for each reference, and want is what comes of it.
-// UPDATE=1 writes want anew. {a} stands for the digest of sixty-four a.
+// trees, answers has a line for each reference (its digest and the image's labels, or
+// ! and a reason), own the commits of imgstream, and want is what comes of it. UPDATE=1
+// writes want anew. {a} stands for the digest of sixty-four a.
 func TestPlan(t *testing.T) {
 	archives, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(archives) == 0 {
@@ -77,7 +79,7 @@ func parseCase(t *testing.T, a *txtar.Archive) *testCase {
 	}
 	for line := range strings.Lines(expand(c.rest["answers"])) {
 		fields := strings.Fields(line)
-		answer := plan.Answer{Digest: fields[1]}
+		answer := plan.Answer{Digest: fields[1], Labels: parseLabels(t, line)}
 		if reason, ok := strings.CutPrefix(fields[1], "!"); ok {
 			if reason == "host" {
 				reason = ""
@@ -92,6 +94,25 @@ func parseCase(t *testing.T, a *txtar.Archive) *testCase {
 	return c
 }
 
+// parseLabels reads source="…" and the like, in Go's syntax, behind the digest.
+func parseLabels(t *testing.T, line string) (l plan.Labels) {
+	t.Helper()
+	for name, to := range map[string]*string{"source": &l.Source, "revision": &l.Revision, "version": &l.Version} {
+		_, rest, ok := strings.Cut(line, " "+name+"=")
+		if !ok {
+			continue
+		}
+		quoted, err := strconv.QuotedPrefix(rest)
+		if err != nil {
+			t.Fatal(line, err)
+		}
+		if *to, err = strconv.Unquote(quoted); err != nil {
+			t.Fatal(line, err)
+		}
+	}
+	return l
+}
+
 // plan runs one pass over the two trees.
 func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Question) {
 	t.Helper()
@@ -104,7 +125,11 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 	for _, path := range present.Reverted() {
 		blame[path] = strings.Repeat("c0ffee", 7)[:40]
 	}
-	out, err := present.Next(c.due, c.answers, blame, now).Edits(c.tip)
+	own := map[string]bool{}
+	for _, revision := range present.Revisions(c.due, c.answers) {
+		own[revision] = slices.Contains(strings.Fields(c.rest["own"]), revision)
+	}
+	out, err := present.Next(c.due, c.answers, blame, own, now).Edits(c.tip)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +181,7 @@ func (c *testCase) checkFixpoint(t *testing.T) {
 			after[path] = &fstest.MapFile{Data: data}
 		}
 	}
-	second := &testCase{tip: after, base: after, answers: c.answers, due: c.due}
+	second := &testCase{tip: after, base: after, answers: c.answers, due: c.due, rest: c.rest}
 	if again, _ := second.plan(t, noon.Add(time.Hour)); len(again.Changes) > 0 {
 		t.Errorf("a second pass commits:\n%s", again.Changes[0].Message)
 	}

@@ -91,6 +91,12 @@ func (w *world) writeConsumers() {
 
 func digest(i int) string { return "sha256:" + strings.Repeat(fmt.Sprint(i), 64) }
 
+// loop is an image that was built from a commit of imgstream.
+var loop = digest(5)
+
+// builtFrom gives each image a commit of its own.
+func builtFrom(image string) plan.Labels { return plan.Labels{Revision: image[len("sha256:"):][:40]} }
+
 // moveRegistry makes a reference point elsewhere, or its lookup fail.
 func (w *world) moveRegistry() {
 	ref := fmt.Sprintf("r.io/app:%d", rapid.IntRange(0, sources-1).Draw(w.t, "source"))
@@ -149,13 +155,17 @@ func (w *world) compute(tip, base fs.FS, now time.Time) *plan.Outcome {
 		case stream.ReasonNotFound:
 			got[q.Import] = plan.Answer{Failure: &plan.Failure{Reason: d, Message: "gone"}}
 		default:
-			got[q.Import] = plan.Answer{Digest: d}
+			got[q.Import] = plan.Answer{Digest: d, Labels: builtFrom(d)}
 		}
 	}
 	for _, path := range present.Reverted() {
 		blame[path] = strings.Repeat("0123", 10)
 	}
-	out, err := present.Next(plan.Always, got, blame, now).Edits(tip)
+	own := map[string]bool{}
+	for _, revision := range present.Revisions(plan.Always, got) {
+		own[revision] = revision == builtFrom(loop).Revision
+	}
+	out, err := present.Next(plan.Always, got, blame, own, now).Edits(tip)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 // Message is what a commit's message is made of; the trailers always follow it.
 type Message struct {
 	Subject string   // sso/keycloak:25.0 -> sha256:1f0c6a2e9b7d (+1)
-	Body    string   // the moves and consumers, a line each; may be empty
+	Body    string   // the moves with their labels, and the consumers, a line each; may be empty
 	Streams []string // sso/keycloak
 }
 
