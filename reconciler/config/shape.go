@@ -154,7 +154,7 @@ func suggest(word string, known []string) string {
 		}
 	}
 	nearest := slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(word, a), distance(word, b)) })
-	if distance(word, nearest) <= 2 {
+	if distance(word, nearest) <= 2+len(word)/8 { // registry, registries
 		return "did you mean " + nearest + "?"
 	}
 	return "the keys here are " + strings.Join(known, ", ")
