@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"reconciler/web":      {"reconciler", "reconciler/daemon", "reconciler/describe", "reconciler/plan", "reconciler/stream"},
 	"reconciler/survey":   {"kustomize", "reconciler/plan", "reconciler/stream"},
 	"gitstore":            {},
+	"gitstore/forge":      {},
 	"gitstore/sign":       {"gitstore"}, // its Secret
 	"kustomize":           {"kustomize/yamledit"},
 	"kustomize/yamledit":  {},

@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,16 +32,22 @@ func clock() time.Time { return time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC) }
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"imgstream": func() {
-			os.Exit(run(context.Background(), &app{stdout: os.Stdout, stderr: os.Stderr, now: clock}, os.Args[1:]))
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+			code := run(ctx, &app{stdout: os.Stdout, stderr: os.Stderr, now: clock}, os.Args[1:])
+			stop()
+			os.Exit(code)
 		},
 	})
 }
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/script",
-		Setup:         setup,
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"push": push, "repository": repository, "expand": expand},
+		Dir:   "testdata/script",
+		Setup: setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"push": push, "repository": repository, "expand": expand,
+			"waitcommit": waitCommit, "waitlog": waitLog, "waithttp": waitHTTP,
+		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
 }
@@ -59,6 +67,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("imagestream", "$imagestream") // what cmpenv is to leave in a marker
 	serve(e, "REG", registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	serve(e, "GIT", gitHTTP(e.WorkDir))
+	e.Setenv("HTTP", freeAddress())
 	return nil
 }
 
@@ -131,10 +140,59 @@ func repository(ts *testscript.TestScript, neg bool, args []string) {
 	git("-C", dir, "push", "-q", "-u", "origin", "main")
 }
 
-// expand FILE… replaces $REG in files.
+// expand FILE… replaces $REG and $HTTP in files.
 func expand(ts *testscript.TestScript, _ bool, files []string) {
 	for _, file := range files {
-		text := strings.ReplaceAll(ts.ReadFile(file), "$REG", ts.Getenv("REG"))
+		text := strings.NewReplacer("$REG", ts.Getenv("REG"), "$HTTP", ts.Getenv("HTTP")).Replace(ts.ReadFile(file))
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
 	}
+}
+
+// freeAddress is an address on loopback that nobody listens on.
+func freeAddress() string {
+	server := httptest.NewServer(nil)
+	defer server.Close()
+	return server.Listener.Addr().String()
+}
+
+// eventually waits for what another process does. It is no measure of speed: the bound
+// only ends a test that has failed.
+func eventually(ts *testscript.TestScript, what string, seen func() bool) {
+	for end := time.Now().Add(25 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if seen() {
+			return
+		}
+	}
+	ts.Fatalf("not seen: %s", what)
+}
+
+// waitCommit REPO TEXT waits for a commit of the branch main whose subject has the text.
+func waitCommit(ts *testscript.TestScript, _ bool, args []string) {
+	eventually(ts, "a commit with "+args[1], func() bool {
+		cmd := exec.CommandContext(context.Background(), "git", "-C", ts.MkAbs(args[0]), "log", "--format=%s", "main")
+		out, err := cmd.Output()
+		return err == nil && strings.Contains(string(out), args[1])
+	})
+}
+
+// waitLog FILE TEXT waits for a text in a file that grows.
+func waitLog(ts *testscript.TestScript, _ bool, args []string) {
+	eventually(ts, args[1]+" in "+args[0], func() bool { return strings.Contains(ts.ReadFile(args[0]), args[1]) })
+}
+
+// waitHTTP PATH STATUS [TOKEN] waits for an answer of the daemon with this status.
+func waitHTTP(ts *testscript.TestScript, _ bool, args []string) {
+	eventually(ts, args[1]+" from "+args[0], func() bool {
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+ts.Getenv("HTTP")+args[0], http.NoBody)
+		ts.Check(err)
+		if len(args) > 2 {
+			req.Header.Set("Authorization", "Bearer "+args[2])
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return strconv.Itoa(resp.StatusCode) == args[1]
+	})
 }

@@ -65,12 +65,12 @@ func (t *target) pass(cmd *cobra.Command, a *app, req reconciler.Request) (recon
 	if err != nil {
 		return reconciler.Report{}, err
 	}
-	client, err := registries(cfg)
+	resolver, err := newRegistries(cfg)
 	if err != nil {
 		return reconciler.Report{}, err
 	}
 	p := newProgress(a.stderr)
-	r := reconciler.Reconciler{Repo: store, Resolver: client, Now: a.now, Progress: p.step}
+	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Scope: resolver.scope, Now: a.now, Progress: p.step}
 	report, err := r.Pass(cmd.Context(), req)
 	p.done()
 	if err != nil {

@@ -30,7 +30,6 @@ type Config struct {
 func Default() Config {
 	return Config{
 		MinimumInterval: time.Minute,
-		Listen:          "127.0.0.1:8080",
 		Limits:          Limits{Concurrency: 32, HostConcurrency: 8},
 		Log:             Log{Format: "auto", Level: "info"},
 	}
