@@ -115,7 +115,7 @@ func (r *registries) client(scope string) (*registry.Client, error) {
 // for that host.
 func (r *registries) login(scope string) func(host string) (registry.Login, error) {
 	return func(host string) (registry.Login, error) {
-		for _, i := range strings.Split(scope, ",") {
+		for i := range strings.SplitSeq(scope, ",") {
 			n, err := strconv.Atoi(i)
 			if err != nil {
 				return registry.Login{}, fmt.Errorf("scope %q: %w", scope, err)

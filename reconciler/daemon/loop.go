@@ -142,8 +142,8 @@ func (r *run) failed(err error) time.Time {
 func (r *run) passed(began time.Time, report reconciler.Report) time.Time {
 	r.told.passed(report, r.failures)
 	r.failures = 0
-	r.schedule.done(began, report.Asks)
-	r.nextDue = r.schedule.next()
+	r.done(began, report.Asks)
+	r.nextDue = r.next()
 	now := time.Now()
 	wake := now.Add(r.Interval)
 	if report.Published != "" {

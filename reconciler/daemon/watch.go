@@ -36,7 +36,10 @@ func Watch(ctx context.Context, files func() []string, changed func()) error {
 				return nil
 			}
 			quiet.Reset(settle)
-		case <-w.Errors:
+		case _, ok := <-w.Errors:
+			if !ok {
+				return nil
+			}
 			quiet.Reset(settle) // events may have been lost: look
 		case <-quiet.C:
 			now := look(w, files())
