@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "repository": repository, "expand": expand,
-			"waitcommit": waitCommit, "waitlog": waitLog, "waithttp": waitHTTP,
+			"waitcommit": waitCommit, "waitlog": waitLog, "waithttp": waitHTTP, "httpbody": httpBody,
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
@@ -78,7 +78,8 @@ func serve(e *testscript.Env, variable string, handler http.Handler) {
 	e.Setenv(variable, strings.TrimPrefix(server.URL, "http://"))
 }
 
-// gitHTTP serves the repositories of a script's directory to ada with the password secret.
+// gitHTTP serves the repositories of a script's directory to ada with the password that
+// the file git-password there holds; secret where there is none.
 func gitHTTP(dir string) http.Handler {
 	out, err := exec.CommandContext(context.Background(), "git", "--exec-path").Output()
 	backend := &cgi.Handler{
@@ -87,10 +88,14 @@ func gitHTTP(dir string) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
+		want := "secret"
+		if text, err := os.ReadFile(filepath.Join(dir, "git-password")); err == nil {
+			want = strings.TrimSpace(string(text))
+		}
 		switch {
 		case err != nil:
 			http.Error(w, "git: "+err.Error(), http.StatusInternalServerError)
-		case user == "" || password != "secret":
+		case user == "" || password != want:
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)
 		default:
@@ -140,10 +145,10 @@ func repository(ts *testscript.TestScript, neg bool, args []string) {
 	git("-C", dir, "push", "-q", "-u", "origin", "main")
 }
 
-// expand FILE… replaces $REG and $HTTP in files.
+// expand FILE… replaces $REG, $GIT and $HTTP in files.
 func expand(ts *testscript.TestScript, _ bool, files []string) {
 	for _, file := range files {
-		text := strings.NewReplacer("$REG", ts.Getenv("REG"), "$HTTP", ts.Getenv("HTTP")).Replace(ts.ReadFile(file))
+		text := strings.NewReplacer("$REG", ts.Getenv("REG"), "$HTTP", ts.Getenv("HTTP"), "$GIT", ts.Getenv("GIT")).Replace(ts.ReadFile(file))
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
 	}
 }
@@ -177,7 +182,10 @@ func waitCommit(ts *testscript.TestScript, _ bool, args []string) {
 
 // waitLog FILE TEXT waits for a text in a file that grows.
 func waitLog(ts *testscript.TestScript, _ bool, args []string) {
-	eventually(ts, args[1]+" in "+args[0], func() bool { return strings.Contains(ts.ReadFile(args[0]), args[1]) })
+	eventually(ts, args[1]+" in "+args[0], func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && strings.Contains(string(text), args[1])
+	})
 }
 
 // waitHTTP PATH STATUS [TOKEN] waits for an answer of the daemon with this status.
@@ -195,4 +203,16 @@ func waitHTTP(ts *testscript.TestScript, _ bool, args []string) {
 		_ = resp.Body.Close()
 		return strconv.Itoa(resp.StatusCode) == args[1]
 	})
+}
+
+// httpBody PATH FILE saves what the daemon answers.
+func httpBody(ts *testscript.TestScript, _ bool, args []string) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+ts.Getenv("HTTP")+args[0], http.NoBody)
+	ts.Check(err)
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(resp.Body.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
 }
