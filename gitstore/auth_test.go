@@ -260,7 +260,7 @@ func (s silent) Read([]byte) (int, error) {
 
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
-	c := Credentials{Username: "bot", Password: secret, Token: secret}
+	c := Credentials{Username: "bot", Password: secret, Token: secret, SSHKey: secret, Passphrase: secret}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", c.Token, "credentials", c)
 	data, err := json.Marshal(c)

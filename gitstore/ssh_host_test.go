@@ -20,7 +20,7 @@ import (
 )
 
 // sshServer is an SSH server in this process that runs commands in a shell,
-// as sshd does. Its fields may be set as long as nobody is connected.
+// as sshd does. Its fields are set by set.
 type sshServer struct {
 	t        testing.TB
 	config   ssh.ServerConfig
@@ -70,6 +70,13 @@ func newSSHServer(tb testing.TB, hostKeys ...ssh.Signer) *sshServer {
 		serving.Wait()
 	})
 	return s
+}
+
+// set changes how those are served who connect from now on.
+func (s *sshServer) set(change func(*sshServer)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
 }
 
 // allow registers a user's keys.
@@ -238,6 +245,6 @@ func newSSHHost(tb testing.TB) *host {
 func newOldSSHHost(tb testing.TB) *host {
 	tb.Helper()
 	h := newSSHHost(tb)
-	h.ssh.oldGit = true
+	h.ssh.set(func(s *sshServer) { s.oldGit = true })
 	return h
 }

@@ -23,4 +23,3 @@ func newHTTPSHost(tb testing.TB) *host {
 	h.options = func(o *Options) { o.CABundle = ca }
 	return h
 }
-
