@@ -25,7 +25,8 @@ tag that has no status yet or whose source changed. The clone it runs in is neve
 touched.
 
 Credentials for git come from the files of --config, else from IMGSTREAM_GIT_TOKEN
-or IMGSTREAM_GIT_TOKEN_FILE; those for registries from the docker configuration.
+or IMGSTREAM_GIT_TOKEN_FILE, else from the ssh-agent; those for registries from
+--config, else from the docker configuration.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some streams have errors (the rest is
 committed), 4 something changed (only with --exit-code).`,

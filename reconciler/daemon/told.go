@@ -65,13 +65,27 @@ func (t *told) tellProblems(problems []stream.Problem) {
 	for _, p := range problems {
 		now[p] = true
 		if !t.problems[p] {
-			t.log.Log(context.Background(), levels[p.Severity], "problem", "at", p.Pos.String(), "about", p.Ref.String(), "message", p.Message, "hint", p.Hint)
+			t.log.LogAttrs(context.Background(), levels[p.Severity], "problem", describe(p)...)
 		}
 	}
 	for p := range t.problems {
 		if !now[p] {
-			t.log.Info("problem is gone", "at", p.Pos.String(), "about", p.Ref.String(), "message", p.Message)
+			t.log.LogAttrs(context.Background(), slog.LevelInfo, "problem is gone", describe(p)...)
 		}
 	}
 	t.problems = now
+}
+
+// describe are the parts of a problem that are known.
+func describe(p stream.Problem) []slog.Attr {
+	var attrs []slog.Attr
+	for _, part := range []slog.Attr{
+		slog.String("at", p.Pos.String()), slog.String("about", p.Ref.String()),
+		slog.String("message", p.Message), slog.String("hint", p.Hint),
+	} {
+		if part.Value.String() != "" {
+			attrs = append(attrs, part)
+		}
+	}
+	return attrs
 }
