@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -42,6 +43,7 @@ type Server struct {
 	login  Login
 	http   *httptest.Server
 	git    http.Handler
+	tap    atomic.Pointer[Tap]
 	inGit  sync.WaitGroup
 	mu     sync.Mutex
 	counts Counts
@@ -97,7 +99,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.inGit.Add(1)
 	defer s.inGit.Done()
 	start := time.Now()
-	s.git.ServeHTTP(w, r)
+	if tap := s.tap.Load(); tap != nil {
+		s.tapped(w, r, *tap)
+	} else {
+		s.git.ServeHTTP(w, r)
+	}
 	took := time.Since(start)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,8 +136,12 @@ func hermetic(home string) []string {
 
 // run runs git in a directory with what goes into it, and gives what it prints.
 func run(ctx context.Context, dir, home string, in io.Reader, args ...string) (string, error) {
+	return runIn(ctx, dir, Env(home), in, args...)
+}
+
+func runIn(ctx context.Context, dir string, env []string, in io.Reader, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env, cmd.Stdin = dir, Env(home), in
+	cmd.Dir, cmd.Env, cmd.Stdin = dir, env, in
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, out)

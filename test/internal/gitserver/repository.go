@@ -50,18 +50,29 @@ func (r *Repository) WithLogin(l Login) string {
 
 // Commit puts files on top of the branch, as a person's push would.
 func (r *Repository) Commit(ctx context.Context, message string, files map[string]string) error {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "commit refs/heads/%s\ncommitter Ada <ada@example.com> 1700000000 +0000\n", Branch)
-	fmt.Fprintf(&b, "data %d\n%s\n", len(message), message)
+	parent := ""
 	if _, err := r.Git(ctx, "rev-parse", "--verify", "--quiet", Branch); err == nil {
-		fmt.Fprintf(&b, "from refs/heads/%s^0\n", Branch)
+		parent = "refs/heads/" + Branch + "^0"
+	}
+	_, err := r.commitOn(ctx, parent, message, files)
+	return err
+}
+
+// commitOn puts files on top of a commit, and moves the branch there if that is a step
+// forward. It gives the new commit.
+func (r *Repository) commitOn(ctx context.Context, parent, message string, files map[string]string) (string, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "commit refs/heads/%s\nmark :1\ncommitter Ada <ada@example.com> 1700000000 +0000\n", Branch)
+	fmt.Fprintf(&b, "data %d\n%s\n", len(message), message)
+	if parent != "" {
+		fmt.Fprintf(&b, "from %s\n", parent)
 	}
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		fmt.Fprintf(&b, "M 100644 inline %s\ndata %d\n%s\n", path, len(files[path]), files[path])
 	}
-	fmt.Fprintln(&b, "done")
-	_, err := run(ctx, r.Dir, r.home, &b, "fast-import", "--quiet", "--done")
-	return err
+	fmt.Fprint(&b, "get-mark :1\ndone\n")
+	out, err := run(ctx, r.Dir, r.home, &b, "fast-import", "--quiet", "--done")
+	return strings.TrimSpace(out), err
 }
 
 // Git runs git in the repository and gives what it prints.
