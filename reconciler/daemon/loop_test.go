@@ -101,6 +101,7 @@ func TestSchedule(t *testing.T) {
 				t.Errorf("a start made %d tags due", after-before)
 			}
 			time.Sleep(10*time.Minute + 7*time.Second)
+			synctest.Wait()
 			cancel()
 			<-done
 		}

@@ -36,6 +36,7 @@ func TestSet(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if !slices.Equal(names(&set), []string{"a", "b"}) || one.passes < 60 || set.States()[1].Failures == 0 {
 			t.Errorf("%v, %d passes", names(&set), one.passes)
 		}
@@ -47,6 +48,7 @@ func TestSet(t *testing.T) {
 		synctest.Wait()
 		before := two.passes
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if two.passes != before || other.passes < 60 || other.passes > 63 {
 			t.Errorf("the old loop ran %d more passes, the new one %d", two.passes-before, other.passes)
 		}
