@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,52 +14,64 @@ import (
 // What is compared is the same work: every way leaves the same tree on the branch, in
 // a repository that git finds nothing wrong with.
 func TestWaysDoTheSame(t *testing.T) {
-	server, err := gitserver.Start(t.TempDir(), gitserver.Login{})
+	b, err := newLab(options{parent: t.TempDir(), runs: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(server.Close)
-	b := &lab{root: t.TempDir(), runs: 1, server: server}
+	t.Cleanup(b.close)
+	overs, err := b.open([]string{"http", "ssh"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	shape := fixture.Shape{Registry: "registry.example.com", Streams: 10, PerUnit: 1, Manifests: 7, Status: true}
 	want := shape.Files()
-	seed, err := server.Create(t.Context(), "seed", want)
+	seed, err := b.server.Create(t.Context(), "seed", want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := shape.All()[5].Kustomization
-	ways := map[string]way{}
-	repos := map[string]*gitserver.Repository{}
-	for name, open := range b.ways() {
-		if repos[name], err = server.Copy(seed, name); err != nil {
-			t.Fatal(err)
-		}
-		if ways[name], err = open(t.Context(), repos[name], path); err != nil {
-			t.Fatal(err)
+	type opened struct {
+		over transport
+		way  way
+		repo *gitserver.Repository
+	}
+	ways := map[string]opened{}
+	for _, over := range overs {
+		for name, open := range b.ways() {
+			name += " over " + over.name
+			o := opened{over: over}
+			if o.repo, err = b.server.Copy(seed, strings.ReplaceAll(name, " ", "-")); err != nil {
+				t.Fatal(err)
+			}
+			if o.way, err = open(t.Context(), over, o.repo, path); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			ways[name] = o
 		}
 	}
 	for run := range 2 {
 		text := changed([]byte(want[path]), run)
 		want[path] = string(text)
-		for name, w := range ways {
-			took, err := b.time(t.Context(), w, text)
+		for name, o := range ways {
+			took, err := b.time(t.Context(), o.over, o.way, text)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if took.own <= 0 || took.own >= took.total {
 				t.Errorf("%s: %v of its own, of %v", name, took.own, took.total)
 			}
-			got, err := repos[name].Files(t.Context(), gitserver.Branch)
+			got, err := o.repo.Files(t.Context(), gitserver.Branch)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s leaves another tree (-want +got):\n%s", name, diff)
 			}
-			count, err := repos[name].Git(t.Context(), "rev-list", "--count", gitserver.Branch)
+			count, err := o.repo.Git(t.Context(), "rev-list", "--count", gitserver.Branch)
 			if want := fmt.Sprintln(run + 2); err != nil || count != want {
 				t.Errorf("%s: %v, %s commits", name, err, count)
 			}
-			if err := repos[name].Fsck(t.Context()); err != nil {
+			if err := o.repo.Fsck(t.Context()); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -71,5 +84,58 @@ func TestMedian(t *testing.T) {
 		if got := median(all, same); got != want {
 			t.Errorf("the median of %v is %d", all, got)
 		}
+	}
+}
+
+func TestListening(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"time":"2026-03-04T05:06:07Z","level":"INFO","msg":"listening","address":"127.0.0.1:4711"}`: "127.0.0.1:4711",
+		`{"level":"INFO","msg":"running","address":"127.0.0.1:4711"}`:                                 "",
+		`{"msg":"listening"}`:      "",
+		"level=INFO msg=listening": "",
+		"":                         "",
+	} {
+		if got, ok := listening([]byte(line)); got != want && ok || ok != (want != "") {
+			t.Errorf("%s: %q, %v", line, got, ok)
+		}
+	}
+}
+
+func TestParseStatus(t *testing.T) {
+	const status = "Name:\timgstream\nVmPeak:\t 1787360 kB\nVmHWM:\t   70000 kB\nVmRSS:\t   41580 kB\nRssAnon:\t   20000 kB\n"
+	if got, want := parseStatus(status), (memory{now: 41580 << 10, peak: 70000 << 10}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := parseStatus("Name:\tkthreadd\n"); got != (memory{}) {
+		t.Errorf("%+v of a process without memory", got)
+	}
+}
+
+func TestParseTransports(t *testing.T) {
+	for list, want := range map[string]int{"http": 1, "ssh": 1, "http,ssh": 2, "ssh,http": 2, "": 0, "git": 0, "ssh,ssh": 0, "http,": 0} {
+		if got, err := parseTransports(list); len(got) != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %v, %v", list, got, err)
+		}
+	}
+}
+
+func TestStreamOf(t *testing.T) {
+	shape := fixture.Shape{Streams: 1100, PerUnit: 1}
+	for i, s := range shape.All() {
+		if got, ok := streamOf("/v2/" + s.Repository + "/manifests/1.0"); !ok || got != i {
+			t.Fatalf("%s: %d, %v", s.Repository, got, ok)
+		}
+	}
+	for _, path := range []string{"/v2/", "/v2/team-000/app-00001/manifests/1.0.1", "/v2/team-000/app-00001/blobs/1.0", "/v2/team-0/app-1/manifests/1.0"} {
+		if i, ok := streamOf(path); ok {
+			t.Errorf("%s is taken for stream %d", path, i)
+		}
+	}
+}
+
+// A file that is no ELF program is not judged.
+func TestLinkageOfNoProgram(t *testing.T) {
+	if got, err := linkage("main.go"); err != nil || got != "not known" {
+		t.Errorf("%s, %v", got, err)
 	}
 }

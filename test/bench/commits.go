@@ -15,6 +15,7 @@ import (
 
 // commitFigures are medians of one size: a commit of one changed value, pushed (P1).
 type commitFigures struct {
+	over                   transport
 	files                  int
 	ours, push, cli, gogit took
 }
@@ -28,30 +29,30 @@ type way func(ctx context.Context, text []byte, timed func(func() error) error) 
 
 // commits measures each way on a copy of the repository of its own. The bare push and
 // ours take turns.
-func (b *lab) commits(ctx context.Context, seed *gitserver.Repository, content map[string]string, path string) (commitFigures, error) {
-	f := commitFigures{files: len(content)}
+func (b *lab) commits(ctx context.Context, over transport, seed *gitserver.Repository, content map[string]string, path string) (commitFigures, error) {
+	f := commitFigures{over: over, files: len(content)}
 	ways := map[string]way{}
 	for name, open := range b.ways() {
-		repo, err := b.server.Copy(seed, fmt.Sprintf("%s-%d", name, f.files))
+		repo, err := b.server.Copy(seed, fmt.Sprintf("%s-%s-%d", name, over.name, f.files))
 		if err != nil {
 			return f, err
 		}
-		if ways[name], err = open(ctx, repo, path); err != nil {
+		if ways[name], err = open(ctx, over, repo, path); err != nil {
 			return f, err
 		}
 	}
 	old := []byte(content[path])
-	fast, err := b.timeAll(ctx, b.runs, old, ways[barePush], ways[ours])
+	fast, err := b.timeAll(ctx, over, b.runs, old, ways[barePush], ways[ours])
 	if err != nil {
 		return f, err
 	}
 	f.push, f.ours = fast[0], fast[1]
 	if b.profile != "" {
-		if err := b.profiled(ctx, old, ways[ours]); err != nil {
+		if err := b.profiled(ctx, over, old, ways[ours]); err != nil {
 			return f, err
 		}
 	}
-	slow, err := b.timeAll(ctx, b.slowRuns(), old, ways[shallowClone], ways[goGit])
+	slow, err := b.timeAll(ctx, over, b.slowRuns(), old, ways[shallowClone], ways[goGit])
 	if err != nil {
 		return f, err
 	}
@@ -60,12 +61,12 @@ func (b *lab) commits(ctx context.Context, seed *gitserver.Repository, content m
 }
 
 // timeAll runs the ways in turn, each once more than it counts, and gives the medians.
-func (b *lab) timeAll(ctx context.Context, runs int, old []byte, ways ...way) ([]took, error) {
+func (b *lab) timeAll(ctx context.Context, over transport, runs int, old []byte, ways ...way) ([]took, error) {
 	all := make([][]took, len(ways))
 	for run := range runs + 1 {
-		progress("  run %d of %d", run, runs)
+		progress("  %s: run %d of %d", over.name, run, runs)
 		for i, w := range ways {
-			t, err := b.time(ctx, w, changed(old, run))
+			t, err := b.time(ctx, over, w, changed(old, run))
 			if err != nil {
 				return nil, err
 			}
@@ -85,26 +86,21 @@ func (b *lab) timeAll(ctx context.Context, runs int, old []byte, ways ...way) ([
 }
 
 // time runs a way once. What earlier runs left for the collector is collected before.
-func (b *lab) time(ctx context.Context, w way, text []byte) (t took, err error) {
+func (b *lab) time(ctx context.Context, over transport, w way, text []byte) (t took, err error) {
 	runtime.GC()
 	err = w(ctx, text, func(f func() error) error {
-		b.server.Reset()
+		over.received()
 		start := time.Now()
 		err := f()
 		t.total = time.Since(start)
-		t.own = t.total
-		for _, r := range b.server.Reset().Requests {
-			if r.Service() == "git-receive-pack" {
-				t.own -= r.Took
-			}
-		}
+		t.own = t.total - over.received()
 		return err
 	})
 	return t, err
 }
 
 // profiled runs ours a hundred times under the profiler.
-func (b *lab) profiled(ctx context.Context, old []byte, w way) error {
+func (b *lab) profiled(ctx context.Context, over transport, old []byte, w way) error {
 	f, err := os.Create(b.profile)
 	if err != nil {
 		return err
@@ -113,7 +109,7 @@ func (b *lab) profiled(ctx context.Context, old []byte, w way) error {
 		return err
 	}
 	for i := range 100 {
-		if _, err := b.time(ctx, w, changed(old, 1000+i)); err != nil {
+		if _, err := b.time(ctx, over, w, changed(old, 1000+i)); err != nil {
 			return err
 		}
 	}

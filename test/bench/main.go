@@ -1,9 +1,10 @@
 // Command bench measures what the README claims, each figure beside the tools that it is
-// compared with, in one run (performance.md P1 and P4). It prints tables; README.md in
+// compared with, in one run (performance.md P1, P4 and P9). It prints tables; README.md in
 // this folder holds the results of one machine. It fails only when something breaks.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -12,16 +13,29 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/imgstream/imgstream/test/internal/fixture"
 	"github.com/imgstream/imgstream/test/internal/gitserver"
+	"github.com/imgstream/imgstream/test/internal/sshserver"
 )
 
+// options are the flags.
+type options struct {
+	parent, sizes, transport string
+	runs                     int
+	rest                     time.Duration
+	profile                  string
+}
+
 func main() {
-	sizes := flag.String("sizes", "1000,10000,100000", "sizes of repositories, in files")
-	runs := flag.Int("runs", 15, "runs of what is fast; what clones runs a fifth as often")
-	profile := flag.String("cpuprofile", "", "write a CPU profile of imgstream's commits to this `file`")
-	dir := flag.String("dir", memory(), "work in a new folder in this `folder`; by default in memory, the best case of what clones")
+	var o options
+	flag.StringVar(&o.sizes, "sizes", "1000,10000,100000", "sizes of repositories, in files")
+	flag.StringVar(&o.transport, "transport", "", "http, ssh or http,ssh for all sizes (default both, ssh up to 10000 files)")
+	flag.IntVar(&o.runs, "runs", 15, "runs of what is fast; what clones runs a fifth as often")
+	flag.DurationVar(&o.rest, "rest", 30*time.Second, "how long a daemon is left alone before its memory at rest is read")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of imgstream's last commits to this `file`")
+	flag.StringVar(&o.parent, "dir", memoryDir(), "work in a new folder in this `folder`; by default in memory, the best case of what clones")
 	child := flag.String("first-read", "", "read the repository at this `URL` and say what it took (used by bench itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -29,7 +43,7 @@ func main() {
 	if *child != "" {
 		err = readOnce(ctx, *child)
 	} else {
-		err = bench(ctx, *dir, *sizes, *runs, *profile)
+		err = bench(ctx, o)
 	}
 	stop()
 	if err != nil {
@@ -38,8 +52,8 @@ func main() {
 	}
 }
 
-// memory is a folder in memory; "" where there is none.
-func memory() string {
+// memoryDir is a folder in memory; "" where there is none.
+func memoryDir() string {
 	const dir = "/dev/shm"
 	if _, err := os.Stat(dir); err != nil {
 		return ""
@@ -47,68 +61,159 @@ func memory() string {
 	return dir
 }
 
-func bench(ctx context.Context, dir, list string, runs int, profile string) error {
-	var sizes []int
-	for field := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 100 {
-			return fmt.Errorf("-sizes: %q is no number of files from 100 on", field)
-		}
-		sizes = append(sizes, n)
-	}
-	if runs < 1 {
-		return fmt.Errorf("-runs: %d", runs)
-	}
-	root, err := os.MkdirTemp(dir, "imgstream-bench-")
+func bench(ctx context.Context, o options) error {
+	sizes, err := parseSizes(o.sizes)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(root) }()
-	b := &lab{root: root, runs: runs, profile: profile}
-	if b.server, err = gitserver.Start(root, gitserver.Login{}); err != nil {
+	names, err := parseTransports(cmp.Or(o.transport, "http,ssh"))
+	if err != nil {
 		return err
 	}
-	defer b.server.Close()
-	var commits []commitFigures
-	var reads []readFigures
+	if o.runs < 1 {
+		return fmt.Errorf("-runs: %d", o.runs)
+	}
+	b, err := newLab(o)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if b.binary, err = b.build(ctx); err != nil {
+		return err
+	}
+	if b.over, err = b.open(names); err != nil {
+		return err
+	}
 	for _, files := range sizes {
-		c, r, err := b.measure(ctx, files)
-		if err != nil {
+		if err := b.measure(ctx, files); err != nil {
 			return fmt.Errorf("%d files: %w", files, err)
 		}
-		commits, reads = append(commits, c), append(reads, r)
 	}
-	printCommits(commits)
-	printReads(reads)
+	for _, over := range b.over {
+		if err := b.withoutGit(ctx, over, b.smallest, b.moves); err != nil {
+			return fmt.Errorf("without git over %s: %w", over.name, err)
+		}
+	}
+	for _, over := range b.over {
+		printCommits(over, b.commitsOver(over))
+	}
+	printReads(b.read)
+	printStarts(b.started, b.rest)
+	printBinary(b.binary, b.over)
 	return nil
 }
 
-// lab is where everything is measured.
+func parseSizes(list string) (sizes []int, err error) {
+	for field := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 100 {
+			return nil, fmt.Errorf("-sizes: %q is no number of files from 100 on", field)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+// lab is where everything is measured, and what was.
 type lab struct {
-	root    string
-	runs    int
-	profile string
-	server  *gitserver.Server
+	options
+	root   string
+	server *gitserver.Server
+	ssh    *sshserver.Server
+	images *images
+	config string // the operator's
+	binary binaryFigures
+	over   []transport
+
+	committed []commitFigures
+	read      []readFigures
+	started   []startFigures
+
+	smallest *gitserver.Repository // at rest, with one stream whose tag moves at the end
+	moves    fixture.Stream
+}
+
+func newLab(o options) (*lab, error) {
+	root, err := os.MkdirTemp(o.parent, "imgstream-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &lab{options: o, root: root, images: newImages()}
+	if b.root, err = filepath.Abs(root); err == nil {
+		b.server, err = gitserver.Start(b.root, gitserver.Login{})
+	}
+	if err == nil {
+		b.ssh, err = sshserver.Start(b.root, gitserver.Env(b.root))
+	}
+	if err == nil {
+		err = b.writeConfig()
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *lab) close() {
+	b.images.close()
+	if b.server != nil {
+		b.server.Close()
+	}
+	if b.ssh != nil {
+		b.ssh.Close()
+	}
+	_ = os.RemoveAll(b.root)
 }
 
 // measure measures everything on a repository of one size.
-func (b *lab) measure(ctx context.Context, files int) (c commitFigures, r readFigures, err error) {
-	shape := fixture.Shape{Registry: "registry.example.com", Streams: files / 10, PerUnit: 1, Manifests: 7, Status: true}
+func (b *lab) measure(ctx context.Context, files int) error {
+	shape := fixture.Shape{Registry: b.images.host, Streams: files / 10, PerUnit: 1, Manifests: 7, Status: true}
 	content := shape.Files()
 	progress("%d files: preparing", len(content))
 	seed, err := b.server.Create(ctx, fmt.Sprintf("seed-%d", files), content)
 	if err != nil {
-		return c, r, err
+		return err
 	}
 	// As git gc leaves a server's repository: one pack, with a bitmap.
 	if _, err := seed.Git(ctx, "repack", "-adbq"); err != nil {
-		return c, r, err
+		return err
 	}
-	if c, err = b.commits(ctx, seed, content, shape.All()[shape.Streams/2].Kustomization); err != nil {
-		return c, r, err
+	middle := shape.All()[shape.Streams/2]
+	rest, err := b.atRest(ctx, files)
+	if err != nil {
+		return err
 	}
-	r, err = b.reads(ctx, seed, len(content))
-	return c, r, err
+	if b.smallest == nil {
+		b.smallest, b.moves = rest, middle
+	}
+	for _, over := range b.over {
+		if b.transport == "" && over.upTo > 0 && files > over.upTo {
+			continue
+		}
+		c, err := b.commits(ctx, over, seed, content, middle.Kustomization)
+		if err != nil {
+			return err
+		}
+		s, err := b.starts(ctx, over, rest, files)
+		if err != nil {
+			return err
+		}
+		b.committed, b.started = append(b.committed, c), append(b.started, s)
+	}
+	r, err := b.reads(ctx, seed, len(content))
+	b.read = append(b.read, r)
+	return err
+}
+
+// commitsOver are the figures of one transport.
+func (b *lab) commitsOver(over transport) (all []commitFigures) {
+	for _, f := range b.committed {
+		if f.over.name == over.name {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // dir is a fresh name for a folder that does not exist yet.

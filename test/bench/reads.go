@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -41,7 +40,7 @@ func (b *lab) reads(ctx context.Context, repo *gitserver.Repository, files int) 
 	var own []firstRead
 	for run := range max(3, b.slowRuns()) {
 		progress("  first read %d", run+1)
-		took, err := b.clone(ctx, repo)
+		took, err := b.clone(ctx, repo.URL)
 		if err != nil {
 			return f, err
 		}
@@ -60,11 +59,12 @@ func (b *lab) reads(ctx context.Context, repo *gitserver.Repository, files int) 
 	return f, nil
 }
 
-func (b *lab) clone(ctx context.Context, repo *gitserver.Repository) (time.Duration, error) {
+// clone is the least that git does to have the files.
+func (b *lab) clone(ctx context.Context, url string) (time.Duration, error) {
 	dir, remove := b.dir("clone")
 	defer remove()
 	start := time.Now()
-	err := b.git(ctx, b.root, "clone", "--quiet", "--bare", "--depth=1", repo.URL, dir)
+	err := b.git(ctx, b.root, "clone", "--quiet", "--bare", "--depth=1", url, dir)
 	return time.Since(start), err
 }
 
@@ -112,7 +112,7 @@ func readOnce(ctx context.Context, url string) error {
 		return fmt.Errorf("the repository has problems: %v", s.View.Tree.Problems[0])
 	}
 	debug.FreeOSMemory()
-	r.Rest = resident()
+	r.Rest = memoryOf("self").now
 	if _, err := store.Snapshot(ctx); err != nil { // store and survey are in use until here
 		return err
 	}
@@ -120,19 +120,4 @@ func readOnce(ctx context.Context, url string) error {
 		return fmt.Errorf("the survey changed")
 	}
 	return json.NewEncoder(os.Stdout).Encode(r)
-}
-
-// resident is the process's memory now, in bytes; 0 where /proc does not say.
-func resident() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		var kilobytes int64
-		if n, _ := fmt.Sscanf(line, "VmRSS: %d kB", &kilobytes); n == 1 {
-			return kilobytes << 10
-		}
-	}
-	return 0
 }

@@ -8,8 +8,12 @@ import (
 )
 
 // printCommits prints P1: the table and each bar with what was measured.
-func printCommits(all []commitFigures) {
-	fmt.Print("\nP1: commit and push one changed value (medians, milliseconds)\n\n")
+func printCommits(over transport, all []commitFigures) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Printf("\nP1: commit and push one changed value over %s (medians, milliseconds)\n\n", over.name)
+	fmt.Printf("The server is %s.\n\n", over.server)
 	fmt.Println("| files | imgstream | of it own | bare git push | of it own | git: shallow clone, commit, push | go-git: clone, work tree, commit, push |")
 	fmt.Println("|---|---|---|---|---|---|---|")
 	for _, f := range all {
@@ -49,6 +53,57 @@ func printReads(all []readFigures) {
 			bar("10000 files: memory at rest, MB", float64(f.rest>>20), "≤", 60)
 		}
 	}
+}
+
+// printStarts prints P9, and P4's memory of the daemon.
+func printStarts(all []startFigures, rest time.Duration) {
+	fmt.Print("\nP9: a daemon from its start to ready (medians), and P4: its memory\n\n")
+	fmt.Printf("| files | over | git clone --bare --depth 1 | start to ready | resident when ready | after %v | peak |\n", rest)
+	fmt.Println("|---|---|---|---|---|---|---|")
+	for _, f := range all {
+		fmt.Printf("| %d | %s | %s ms | %s ms | %s | %s | %s |\n", f.files, f.over.name,
+			ms(f.clone), ms(f.ready), mb(f.atReady.now), mb(f.atRest.now), mb(f.atRest.peak))
+	}
+	fmt.Println()
+	for _, f := range all {
+		if f.files != 10000 {
+			continue
+		}
+		of := fmt.Sprintf("%d files over %s: ", f.files, f.over.name)
+		bar(of+"start to ready / clone", ratio(f.ready, f.clone), "≤", 4)
+		if f.atRest.now == 0 {
+			fmt.Printf("- %smemory is not measured: it takes Linux's /proc\n", of)
+			continue
+		}
+		bar(of+"peak memory of the daemon, MB", megabytes(f.atRest.peak), "≤", 100)
+		bar(of+"its memory at rest, MB", megabytes(f.atRest.now), "≤", 60)
+	}
+}
+
+// printBinary prints P9 of the program. That it gets by without git was seen.
+func printBinary(f binaryFigures, over []transport) {
+	fmt.Print("\nP9: the binary\n\n")
+	bar("size, MB", megabytes(f.size), "≤", 60)
+	fmt.Printf("- linkage: %s\n", verdict(f.linkage, f.linkage == "static"))
+	for _, t := range over {
+		fmt.Printf("- without any other program, PATH empty, over %s: start, read, commit and push (met)\n", t.name)
+	}
+}
+
+func verdict(what string, met bool) string {
+	if met {
+		return what + " (met)"
+	}
+	return what + " (NOT MET)"
+}
+
+func megabytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+func mb(bytes int64) string {
+	if bytes == 0 {
+		return "not measured"
+	}
+	return fmt.Sprintf("%.0f MB", megabytes(bytes))
 }
 
 // bar says whether a figure meets its bar.

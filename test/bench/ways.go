@@ -27,15 +27,15 @@ const (
 )
 
 // opener readies a way for one repository, in which it changes the file at path.
-type opener func(ctx context.Context, repo *gitserver.Repository, path string) (way, error)
+type opener func(ctx context.Context, over transport, repo *gitserver.Repository, path string) (way, error)
 
 func (b *lab) ways() map[string]opener {
 	return map[string]opener{ours: b.keptOpen, barePush: b.barePush, shallowClone: b.shallowClone, goGit: b.goGit}
 }
 
 // keptOpen is a gitstore.Store that is kept open.
-func (b *lab) keptOpen(ctx context.Context, repo *gitserver.Repository, path string) (way, error) {
-	store, err := gitstore.Open(gitstore.Options{URL: repo.URL, Branch: gitserver.Branch})
+func (b *lab) keptOpen(ctx context.Context, over transport, repo *gitserver.Repository, path string) (way, error) {
+	store, err := gitstore.Open(gitstore.Options{URL: over.url(repo), Branch: gitserver.Branch, Credentials: over.credentials})
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func (b *lab) keptOpen(ctx context.Context, repo *gitserver.Repository, path str
 }
 
 // barePush is git push of a commit that was made before, from a bare clone.
-func (b *lab) barePush(ctx context.Context, repo *gitserver.Repository, path string) (way, error) {
-	dir, _ := b.dir("bare-push")
-	if err := b.git(ctx, b.root, "clone", "--quiet", "--bare", repo.URL, dir); err != nil {
+func (b *lab) barePush(ctx context.Context, over transport, repo *gitserver.Repository, path string) (way, error) {
+	dir, _ := b.dir("bare-push-" + over.name)
+	if err := b.git(ctx, b.root, "clone", "--quiet", "--bare", over.url(repo), dir); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, text []byte, timed func(func() error) error) error {
@@ -99,12 +99,12 @@ func (b *lab) prepareCommit(ctx context.Context, dir, path string, text []byte) 
 }
 
 // shallowClone is what a script does: a clone of depth 1, a commit, a push.
-func (b *lab) shallowClone(_ context.Context, repo *gitserver.Repository, path string) (way, error) {
+func (b *lab) shallowClone(_ context.Context, over transport, repo *gitserver.Repository, path string) (way, error) {
 	return func(ctx context.Context, text []byte, timed func(func() error) error) error {
 		dir, remove := b.dir("shallow-clone")
 		defer remove()
 		return timed(func() error {
-			if err := b.git(ctx, b.root, "clone", "--quiet", "--depth=1", repo.URL, dir); err != nil {
+			if err := b.git(ctx, b.root, "clone", "--quiet", "--depth=1", over.url(repo), dir); err != nil {
 				return err
 			}
 			if err := write(dir, path, text); err != nil {
@@ -120,13 +120,14 @@ func (b *lab) shallowClone(_ context.Context, repo *gitserver.Repository, path s
 
 // goGit is what other controllers do for each change: a clone of depth 1 into a
 // folder, a work tree, a commit, a push, all by go-git.
-func (b *lab) goGit(_ context.Context, repo *gitserver.Repository, path string) (way, error) {
+func (b *lab) goGit(_ context.Context, over transport, repo *gitserver.Repository, path string) (way, error) {
 	return func(ctx context.Context, text []byte, timed func(func() error) error) error {
 		dir, remove := b.dir("go-git")
 		defer remove()
 		return timed(func() error {
 			clone, err := git.PlainCloneContext(ctx, dir, false, &git.CloneOptions{
-				URL: repo.URL, Depth: 1, SingleBranch: true, ReferenceName: plumbing.NewBranchReferenceName(gitserver.Branch),
+				URL: over.url(repo), Auth: over.auth, Depth: 1, SingleBranch: true,
+				ReferenceName: plumbing.NewBranchReferenceName(gitserver.Branch),
 			})
 			if err != nil {
 				return err
@@ -145,7 +146,7 @@ func (b *lab) goGit(_ context.Context, repo *gitserver.Repository, path string) 
 			if _, err := tree.Commit("one value", &git.CommitOptions{Author: who}); err != nil {
 				return err
 			}
-			return clone.PushContext(ctx, &git.PushOptions{})
+			return clone.PushContext(ctx, &git.PushOptions{Auth: over.auth})
 		})
 	}, nil
 }
@@ -161,7 +162,7 @@ func (b *lab) gitOut(ctx context.Context, dir string, args ...string) (string, e
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env = dir, gitserver.Env(b.root)
+	cmd.Dir, cmd.Env = dir, append(gitserver.Env(b.root), "GIT_SSH_COMMAND="+b.ssh.Command())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, out)
