@@ -91,13 +91,13 @@ func TestSchedule(t *testing.T) {
 		b := newBranch(scheduled(50)...)
 		start := time.Now()
 		for range 3 { // two restarts, at odd times
-			before := count(b.asked)
+			before := b.count()
 			ctx, cancel := context.WithCancel(t.Context())
 			l := daemon.New("apps/main", b, 0, 0, quiet())
 			done := make(chan struct{})
 			go func() { l.Run(ctx); close(done) }()
 			synctest.Wait()
-			if after := count(b.asked); after != before {
+			if after := b.count(); after != before {
 				t.Errorf("a start made %d tags due", after-before)
 			}
 			time.Sleep(10*time.Minute + 7*time.Second)
@@ -119,12 +119,22 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
-func count(asked map[stream.Ref][]time.Time) int {
+// count is how often any tag was asked for.
+func (b *branch) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	n := 0
-	for _, times := range asked {
+	for _, times := range b.asked {
 		n += len(times)
 	}
 	return n
+}
+
+// ran is how many passes there were.
+func (b *branch) ran() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.passes
 }
 
 // Tags of one interval do not come all at once.
@@ -184,8 +194,8 @@ func TestPokesCoalesce(t *testing.T) {
 			l.Poke()
 		}
 		synctest.Wait()
-		if b.passes < 2 || b.passes > 3 {
-			t.Errorf("%d passes after 1000 pokes", b.passes)
+		if n := b.ran(); n < 2 || n > 3 {
+			t.Errorf("%d passes after 1000 pokes", n)
 		}
 		cancel()
 		synctest.Wait()

@@ -37,8 +37,8 @@ func TestSet(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if !slices.Equal(names(&set), []string{"a", "b"}) || one.passes < 60 || set.States()[1].Failures == 0 {
-			t.Errorf("%v, %d passes", names(&set), one.passes)
+		if !slices.Equal(names(&set), []string{"a", "b"}) || one.ran() < 60 || set.States()[1].Failures == 0 {
+			t.Errorf("%v, %d passes", names(&set), one.ran())
 		}
 
 		// a stays, b is replaced, and the old one stops
@@ -46,11 +46,11 @@ func TestSet(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		before := two.passes
+		before := two.ran()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if two.passes != before || other.passes < 60 || other.passes > 63 {
-			t.Errorf("the old loop ran %d more passes, the new one %d", two.passes-before, other.passes)
+		if two.ran() != before || other.ran() < 60 || other.ran() > 63 {
+			t.Errorf("the old loop ran %d more passes, the new one %d", two.ran()-before, other.ran())
 		}
 
 		if err := set.Update(ctx, []daemon.Branch{member("a", "1", one)}, quiet()); err != nil || len(set.Loops()) != 1 {
