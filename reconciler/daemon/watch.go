@@ -43,25 +43,38 @@ func Watch(ctx context.Context, files func() []string, changed func()) error {
 			quiet.Reset(settle) // events may have been lost: look
 		case <-quiet.C:
 			now := look(w, files())
-			if now != seen {
+			if now.differs(seen) {
 				changed()
-				seen = look(w, files())
+				quiet.Reset(settle) // files may have changed meanwhile, or others be named now
 			}
+			seen = now
 		}
 	}
 }
 
-// look watches the directories of the files and sums up what the files hold. The sum of
-// a file that cannot be read is that of nothing.
-func look(w *fsnotify.Watcher, files []string) [sha256.Size]byte {
-	sum := sha256.New()
+// contents are the sums of what files hold; that of a file that cannot be read is the
+// sum of nothing.
+type contents map[string][sha256.Size]byte
+
+// differs reports whether a file that both know holds something else.
+func (c contents) differs(old contents) bool {
+	for file, sum := range c {
+		if before, known := old[file]; known && before != sum {
+			return true
+		}
+	}
+	return false
+}
+
+// look watches the directories of the files and sums up what the files hold.
+func look(w *fsnotify.Watcher, files []string) contents {
+	c := make(contents, len(files))
 	for _, f := range files {
 		_ = w.Add(existing(filepath.Dir(f))) // a directory that cannot be watched: the timer alone is enough
 		text, _ := os.ReadFile(f)
-		fmt.Fprintf(sum, "%d %s %d ", len(f), f, len(text))
-		_, _ = sum.Write(text)
+		c[f] = sha256.Sum256(text)
 	}
-	return [sha256.Size]byte(sum.Sum(nil))
+	return c
 }
 
 // existing is the nearest directory above that is there.
