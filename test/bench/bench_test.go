@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -108,6 +109,19 @@ func TestParseStatus(t *testing.T) {
 	}
 	if got := parseStatus("Name:\tkthreadd\n"); got != (memory{}) {
 		t.Errorf("%+v of a process without memory", got)
+	}
+}
+
+func TestParseSteps(t *testing.T) {
+	const text = `# TYPE imgstream_step_duration_seconds histogram
+imgstream_step_duration_seconds_bucket{branch="apps/main",step="fetch",le="0.1"} 0
+imgstream_step_duration_seconds_sum{branch="apps/main",step="fetch"} 0.25
+imgstream_step_duration_seconds_sum{branch="apps/main",step="read"} 5e-05
+imgstream_pass_duration_seconds_sum{branch="apps/main"} 0.5
+`
+	want := map[string]time.Duration{"fetch": 250 * time.Millisecond, "read": 50 * time.Microsecond}
+	if diff := cmp.Diff(want, parseSteps(text)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -94,23 +95,47 @@ func (d *daemon) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.address+"/readyz", nil)
-		if err != nil {
+		status, _, err := d.get(ctx, "/readyz")
+		if err != nil || status == http.StatusOK {
 			return err
-		}
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return fmt.Errorf("%w:\n%s", err, d.logged())
-		}
-		_, err = io.Copy(io.Discard, resp.Body)
-		if err := errors.Join(err, resp.Body.Close()); err != nil {
-			return err
-		}
-		if resp.StatusCode == http.StatusOK {
-			return nil
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+func (d *daemon) get(ctx context.Context, path string) (status int, body string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.address+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", fmt.Errorf("%w:\n%s", err, d.logged())
+	}
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text), errors.Join(err, resp.Body.Close())
+}
+
+// steps are how long each step of its passes took so far, by name.
+func (d *daemon) steps(ctx context.Context) (map[string]time.Duration, error) {
+	_, text, err := d.get(ctx, "/metrics")
+	return parseSteps(text), err
+}
+
+// parseSteps reads what /metrics says of the steps of the only branch.
+func parseSteps(text string) map[string]time.Duration {
+	steps := map[string]time.Duration{}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "imgstream_step_duration_seconds_sum{") {
+			continue
+		}
+		_, rest, _ := strings.Cut(line, `step="`)
+		name, value, _ := strings.Cut(rest, `"} `)
+		if seconds, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil {
+			steps[name] = time.Duration(seconds * float64(time.Second))
+		}
+	}
+	return steps
 }
 
 // stop ends it as an orchestrator does.

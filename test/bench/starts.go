@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,11 +16,12 @@ import (
 
 // startFigures are of daemons that start on a repository at rest (P9, P4).
 type startFigures struct {
-	over         transport
-	files        int
-	clone, ready time.Duration // medians
-	atReady      memory        // of the last of them
-	atRest       memory
+	over              transport
+	files             int
+	clone, ready      time.Duration // medians, these and the next
+	fetch, read, plan time.Duration // the steps of the first pass
+	atReady           memory        // of the last daemon
+	atRest            memory
 }
 
 // starts measures how long a daemon takes from its start to ready, beside clones, in
@@ -30,7 +32,8 @@ func (b *lab) starts(ctx context.Context, over transport, repo *gitserver.Reposi
 	if err != nil {
 		return f, err
 	}
-	var clones, all []time.Duration
+	var clones []time.Duration
+	var all []started
 	runs := max(3, b.slowRuns())
 	for run := range runs {
 		progress("  %s: start %d", over.name, run+1)
@@ -38,29 +41,55 @@ func (b *lab) starts(ctx context.Context, over transport, repo *gitserver.Reposi
 		if err != nil {
 			return f, err
 		}
-		start := time.Now()
-		d, err := b.startDaemon(ctx, b.target(over, repo)...)
+		rest := time.Duration(0)
+		if run == runs-1 {
+			rest = b.rest
+		}
+		s, err := b.startOnce(ctx, rest, b.target(over, repo))
 		if err != nil {
 			return f, err
 		}
-		err = d.waitReady(ctx)
-		clones, all = append(clones, clone), append(all, time.Since(start))
-		if err == nil && run == runs-1 {
-			f.atReady = memoryOf(strconv.Itoa(d.cmd.Process.Pid))
-			progress("  %s: at rest for %v", over.name, b.rest)
-			err = sleep(ctx, b.rest)
-			f.atRest = memoryOf(strconv.Itoa(d.cmd.Process.Pid))
-		}
-		if stopped := d.stop(); err == nil {
-			err = stopped
-		}
-		if err != nil {
-			return f, err
-		}
+		clones, all = append(clones, clone), append(all, s)
 	}
-	same := func(d time.Duration) time.Duration { return d }
-	f.clone, f.ready = median(clones, same), median(all, same)
+	f.clone = median(clones, func(d time.Duration) time.Duration { return d })
+	f.ready = median(all, func(s started) time.Duration { return s.ready })
+	f.fetch = median(all, func(s started) time.Duration { return s.steps["fetch"] })
+	f.read = median(all, func(s started) time.Duration { return s.steps["read"] })
+	f.plan = median(all, func(s started) time.Duration { return s.steps["plan"] })
+	f.atReady, f.atRest = all[runs-1].atReady, all[runs-1].atRest
 	return f, hasCommits(ctx, repo, before)
+}
+
+// started is one daemon's start.
+type started struct {
+	ready           time.Duration
+	steps           map[string]time.Duration
+	atReady, atRest memory
+}
+
+// startOnce starts a daemon, and stops it after its rest.
+func (b *lab) startOnce(ctx context.Context, rest time.Duration, args []string) (s started, err error) {
+	start := time.Now()
+	d, err := b.startDaemon(ctx, args...)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, d.stop()) }()
+	if err := d.waitReady(ctx); err != nil {
+		return s, err
+	}
+	s.ready = time.Since(start)
+	pid := strconv.Itoa(d.cmd.Process.Pid)
+	s.atReady = memoryOf(pid)
+	if s.steps, err = d.steps(ctx); err != nil {
+		return s, err
+	}
+	if rest > 0 {
+		progress("  at rest for %v", rest)
+		err = sleep(ctx, rest)
+		s.atRest = memoryOf(pid)
+	}
+	return s, err
 }
 
 // target are the flags that name a repository, and the operator's configuration.

@@ -58,11 +58,11 @@ func printReads(all []readFigures) {
 // printStarts prints P9, and P4's memory of the daemon.
 func printStarts(all []startFigures, rest time.Duration) {
 	fmt.Print("\nP9: a daemon from its start to ready (medians), and P4: its memory\n\n")
-	fmt.Printf("| files | over | git clone --bare --depth 1 | start to ready | resident when ready | after %v | peak |\n", rest)
-	fmt.Println("|---|---|---|---|---|---|---|")
+	fmt.Printf("| files | over | git clone --bare --depth 1 | start to ready | of it fetch | of it read | of it plan | resident when ready | after %v | peak |\n", rest)
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	for _, f := range all {
-		fmt.Printf("| %d | %s | %s ms | %s ms | %s | %s | %s |\n", f.files, f.over.name,
-			ms(f.clone), ms(f.ready), mb(f.atReady.now), mb(f.atRest.now), mb(f.atRest.peak))
+		fmt.Printf("| %d | %s | %s ms | %s ms | %s ms | %s ms | %s ms | %s | %s | %s |\n", f.files, f.over.name,
+			ms(f.clone), ms(f.ready), ms(f.fetch), ms(f.read), ms(f.plan), mb(f.atReady.now), mb(f.atRest.now), mb(f.atRest.peak))
 	}
 	fmt.Println()
 	for _, f := range all {
