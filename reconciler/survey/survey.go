@@ -80,7 +80,7 @@ func unchanged(fsys fs.FS, earlier []*Survey) (hash string, same *Survey, err er
 
 func read(fsys fs.FS, hash string, settings stream.Settings, problems []stream.Problem, earlier []*Survey) (*Survey, error) {
 	r := reader{fsys: fsys, settings: settings}
-	root, err := r.dir(".", hash, sameRules(settings, earlier))
+	root, err := r.tree(hash, sameRules(settings, earlier))
 	if err != nil {
 		return nil, err
 	}

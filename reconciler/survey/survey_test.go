@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -20,6 +21,7 @@ import (
 // tree is a file system that gives hashes, as git does, and notes what is read.
 type tree struct {
 	fstest.MapFS
+	mu          sync.Mutex // of files: they are read by several goroutines
 	files, dirs []string
 }
 
@@ -35,7 +37,9 @@ func (t *tree) hash(name string) string {
 
 func (t *tree) ReadFile(name string) ([]byte, error) {
 	if _, ok := t.MapFS[name]; ok {
+		t.mu.Lock()
 		t.files = append(t.files, name)
+		t.mu.Unlock()
 	}
 	return t.MapFS.ReadFile(name)
 }
@@ -106,6 +110,8 @@ func TestReadCostsTheChange(t *testing.T) {
 	delete(changed, "teams/7/7/imagestreams/app.yaml")
 	second := &tree{MapFS: changed}
 	got := read(t, second, first)
+	slices.Sort(second.files)
+	slices.Sort(second.dirs)
 	if diff := cmp.Diff([]string{"teams/3/4/kustomization.yaml", "teams/5/new.yaml"}, second.files); diff != "" {
 		t.Errorf("files read:\n%s", diff)
 	}

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/plan"
@@ -22,7 +25,8 @@ type dir struct {
 	hash  string // "" when the tree has no hashes
 	files []file
 	dirs  []*dir
-	says  bool // something below says anything
+	says  bool // something below says anything; known once settled
+	known bool // settled
 }
 
 // file is what one file says, in the role that its path gives it.
@@ -45,9 +49,39 @@ func (f *file) says() bool {
 	return f.specs != nil || f.status != nil || f.uses != nil || f.tooBig > 0
 }
 
+// reader folds one tree. The walk is one goroutine's; files are read and parsed by as
+// many as there are processors.
 type reader struct {
 	fsys     fs.FS
 	settings stream.Settings
+	parsing  errgroup.Group
+}
+
+// tree folds the whole tree, taking over what earlier ones know.
+func (r *reader) tree(hash string, earlier []*dir) (*dir, error) {
+	r.parsing.SetLimit(runtime.GOMAXPROCS(0))
+	root, err := r.dir(".", hash, earlier)
+	if failed := r.parsing.Wait(); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return nil, err
+	}
+	root.settle()
+	return root, nil
+}
+
+// settle finds out what of the directories that were read says anything.
+func (d *dir) settle() {
+	if d.known {
+		return
+	}
+	d.known = true
+	d.says = slices.ContainsFunc(d.files, func(f file) bool { return f.says() })
+	for _, sub := range d.dirs {
+		sub.settle()
+		d.says = d.says || sub.says
+	}
 }
 
 // dir folds one directory, taking over what earlier ones at the same place know.
@@ -62,32 +96,25 @@ func (r *reader) dir(name, hash string, earlier []*dir) (*dir, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	d := &dir{name: path.Base(name), hash: hash}
+	var files []fs.DirEntry
 	for _, e := range entries {
-		if err := r.entry(d, path.Join(name, e.Name()), e, earlier); err != nil {
-			return nil, err
+		below := path.Join(name, e.Name())
+		switch {
+		case e.IsDir() && e.Name() != ".git":
+			sub, err := r.dir(below, hashOf(e), subdirs(earlier, e.Name()))
+			if err != nil {
+				return nil, err
+			}
+			d.dirs = append(d.dirs, sub)
+		case e.Type().IsRegular() && r.reads(below):
+			files = append(files, e)
 		}
+	}
+	d.files = make([]file, len(files))
+	for i, e := range files {
+		r.file(&d.files[i], path.Join(name, e.Name()), e, earlier)
 	}
 	return d, nil
-}
-
-func (r *reader) entry(d *dir, name string, e fs.DirEntry, earlier []*dir) error {
-	switch {
-	case e.IsDir() && e.Name() != ".git":
-		sub, err := r.dir(name, hashOf(e), subdirs(earlier, e.Name()))
-		if err != nil {
-			return err
-		}
-		d.dirs = append(d.dirs, sub)
-		d.says = d.says || sub.says
-	case e.Type().IsRegular() && r.reads(name):
-		f, err := r.file(name, e, earlier)
-		if err != nil {
-			return err
-		}
-		d.files = append(d.files, f)
-		d.says = d.says || f.says()
-	}
-	return nil
 }
 
 // reads reports whether a file has any role.
@@ -103,26 +130,33 @@ func isYAML(name string) bool {
 	return path.Base(name) == "Kustomization"
 }
 
-func (r *reader) file(name string, e fs.DirEntry, earlier []*dir) (file, error) {
+// file fills in one file, now where an earlier one is the same, else in its turn.
+func (r *reader) file(f *file, name string, e fs.DirEntry, earlier []*dir) {
 	hash := hashOf(e)
 	if known := sameFile(earlier, e.Name(), hash); known != nil {
-		return *known, nil
+		*f = *known
+		return
 	}
-	f := file{name: e.Name(), hash: hash}
+	f.name, f.hash = e.Name(), hash
+	r.parsing.Go(func() error { return r.load(f, name, e) })
+}
+
+// load reads and parses one file.
+func (r *reader) load(f *file, name string, e fs.DirEntry) error {
 	info, err := e.Info()
 	if err != nil {
-		return f, fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if info.Size() > maxSize {
 		f.tooBig = info.Size()
-		return f, nil
+		return nil
 	}
 	src, err := fs.ReadFile(r.fsys, name)
 	if err != nil {
-		return f, fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", name, err)
 	}
-	r.parse(&f, name, src)
-	return f, nil
+	r.parse(f, name, src)
+	return nil
 }
 
 func (r *reader) parse(f *file, name string, src []byte) {
