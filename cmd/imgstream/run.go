@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -75,6 +76,9 @@ func (s *service) run(ctx context.Context, intervalGiven bool) error {
 		return err
 	}
 	s.log = newLogger(s.stderr, cfg.Log)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // a daemon rests most of its life: memory counts for more than the first read
+	}
 	s.metrics = web.NewMetrics(buildVersion(), s.now)
 	if err := s.apply(ctx, cfg); err != nil {
 		return err
