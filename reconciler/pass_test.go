@@ -344,3 +344,23 @@ func TestBuildLoop(t *testing.T) {
 		t.Errorf("a second pass came to %+v", report.Changes)
 	}
 }
+
+// A tag moves on while a pass has its answer, and another daemon pushes that first: the
+// older answer is asked for again, and does not roll the tag back.
+func TestAnswerOlderThanTheBranch(t *testing.T) {
+	repo := newRepo()
+	ours, theirs := &counter{digest: digestOf("a")}, &counter{digest: digestOf("b")}
+	other := newReconciler(repo, theirs)
+	repo.before = func(attempt int) {
+		if attempt == 1 {
+			if _, err := other.Pass(t.Context(), reconciler.Request{Due: plan.Always}); err != nil {
+				t.Fatal(err)
+			}
+			ours.digest = digestOf("b")
+		}
+	}
+	report, err := newReconciler(repo, ours).Pass(t.Context(), reconciler.Request{Due: plan.Always})
+	if err != nil || report.Published != "" || len(repo.commits) != 2 || ours.asked.Load() != 2 {
+		t.Errorf("%v, published %q, %d commits, asked %d times", err, report.Published, len(repo.commits), ours.asked.Load())
+	}
+}

@@ -51,6 +51,7 @@ type Reconciler struct {
 	looked    map[string]bool // the revisions of the last pass, and whether they are imgstream's own
 	settled   *settled
 	waiting   *waiting
+	answered  *plan.View // the tip that the answers at hand were asked for
 }
 
 // Step is a part of a pass, as Observe names it.
@@ -117,12 +118,15 @@ const maxAttempts = 8
 
 // Pass runs one pass. It fails only when the branch cannot be read, the settings are
 // not valid (*survey.SettingsError), the commits cannot be published, or ctx ends.
-// Answers are kept when the branch moves meanwhile: nothing is asked twice.
+// Answers are kept when the branch moves meanwhile, and nothing is asked twice but what
+// somebody else moved: an answer must not be older than the branch that it changes.
 func (r *Reconciler) Pass(ctx context.Context, req Request) (Report, error) {
 	got := plan.Answers{}
 	if r.waiting.holds(r.Now()) {
 		maps.Copy(got, r.waiting.got)
 		req.Due = r.waiting.due(req.Due)
+	} else {
+		r.answered = nil
 	}
 	for attempt := 1; ; attempt++ {
 		report, err := r.attempt(ctx, req, got)
@@ -201,6 +205,12 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	report.View, report.Streams = &tip.View, len(tip.View.Tree.Streams)
 	present := plan.Look(&tip.View, view(base), r.Scope)
 	report.Asks = present.Asks()
+	if r.answered != nil && r.answered != &tip.View {
+		for _, im := range present.Outdated(r.answered, req.Due, got) {
+			delete(got, im)
+		}
+	}
+	r.answered = &tip.View
 	done = r.observe(StepResolve)
 	err = r.ask(ctx, present.Imports(req.Due, got), got)
 	done()

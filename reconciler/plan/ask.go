@@ -69,6 +69,19 @@ func (p *Present) Imports(due Due, have Answers) []Question {
 	return questions
 }
 
+// Outdated are the questions whose answers in got are older than what the branch says:
+// somebody else moved an asking tag since then, when the branch was at before.
+func (p *Present) Outdated(before *View, due Due, got Answers) []Import {
+	var old []Import
+	for _, t := range p.order {
+		im, ok := p.asks(t, due)
+		if _, answered := got[im]; ok && answered && !sameHead(before.status(t.ref).Head(), t.old.Head()) {
+			old = append(old, im)
+		}
+	}
+	return old
+}
+
 // asks gives the question of one tag, false when the tag asks nothing now.
 func (p *Present) asks(t *tag, due Due) (Import, bool) {
 	if due == nil {

@@ -161,11 +161,15 @@ func (c *consumers) add(ref stream.Ref, w stream.Pending) {
 // moved reports whether the head that this pass leaves differs from the one in
 // imgstream's last push.
 func (n *Next) moved(ref stream.Ref) bool {
-	was, is := n.base.status(ref).Head(), n.status(ref).Head()
-	if was == nil || is == nil {
-		return was != is
+	return !sameHead(n.base.status(ref).Head(), n.status(ref).Head())
+}
+
+// sameHead compares the heads of two statuses; nil is that of a tag without an image.
+func sameHead(a, b *stream.Item) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	return *was != *is
+	return *a == *b
 }
 
 func (n *Next) pendingBefore(u Use) bool {
