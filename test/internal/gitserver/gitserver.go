@@ -140,7 +140,12 @@ func run(ctx context.Context, dir, home string, in io.Reader, args ...string) (s
 }
 
 func runIn(ctx context.Context, dir string, env []string, in io.Reader, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	return runAs(ctx, []string{"git"}, dir, env, in, args...)
+}
+
+func runAs(ctx context.Context, git []string, dir string, env []string, in io.Reader, args ...string) (string, error) {
+	all := slices.Concat(git, args)
+	cmd := exec.CommandContext(ctx, all[0], all[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdin = dir, env, in
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -24,6 +24,7 @@ type Repository struct {
 	URL string // without a login
 
 	home string
+	git  []string // how git is run; nil: by its name
 }
 
 // Create makes a repository with one commit.
@@ -71,13 +72,21 @@ func (r *Repository) commitOn(ctx context.Context, parent, message string, files
 		fmt.Fprintf(&b, "M 100644 inline %s\ndata %d\n%s\n", path, len(files[path]), files[path])
 	}
 	fmt.Fprint(&b, "get-mark :1\ndone\n")
-	out, err := run(ctx, r.Dir, r.home, &b, "fast-import", "--quiet", "--done")
+	out, err := r.run(ctx, &b, "fast-import", "--quiet", "--done")
 	return strings.TrimSpace(out), err
 }
 
 // Git runs git in the repository and gives what it prints.
 func (r *Repository) Git(ctx context.Context, args ...string) (string, error) {
-	return run(ctx, r.Dir, r.home, nil, args...)
+	return r.run(ctx, nil, args...)
+}
+
+func (r *Repository) run(ctx context.Context, in io.Reader, args ...string) (string, error) {
+	git := r.git
+	if git == nil {
+		git = []string{"git"}
+	}
+	return runAs(ctx, git, r.Dir, Env(r.home), in, args...)
 }
 
 // Files reads the whole tree of a commit.
