@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/imgstream/imgstream/test/internal/fixture"
+	"github.com/imgstream/imgstream/test/internal/gitserver"
 )
 
 const statusDirectory = "imagestreams/status/"
@@ -16,6 +18,17 @@ const statusDirectory = "imagestreams/status/"
 // StatusPath is where the status of a tag is.
 func StatusPath(s fixture.Stream, tag string) string {
 	return statusDirectory + s.Namespace + "/" + s.Name + "/" + tag + ".yaml"
+}
+
+// Head is the digest that the tag 1.0 of a stream is at, "" for none.
+func Head(ctx context.Context, repo *gitserver.Repository, s fixture.Stream) (string, error) {
+	path := StatusPath(s, "1.0")
+	text, err := repo.File(ctx, gitserver.Branch, path)
+	if err != nil {
+		return "", err
+	}
+	st, err := statusOf(map[string]string{path: text}, s, "1.0")
+	return st.head(), err
 }
 
 type status struct {

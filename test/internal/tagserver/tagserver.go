@@ -69,6 +69,9 @@ func (s *Server) SetTap(t Tap) {
 	s.tap.Store(&t)
 }
 
+// Handler is the registry behind the tap.
+func (s *Server) Handler() http.Handler { return s.images }
+
 // ServeHTTP answers as a registry does, unless the tap has.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if tap := s.tap.Load(); tap != nil && (*tap)(w, r) {
