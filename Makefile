@@ -6,7 +6,7 @@ LINT     := .cache/golangci-lint-v2.15.0
 FUZZTIME ?= 10s
 RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
 
-.PHONY: help build demo demo-registry demo-push test race lint fuzz bench corpus cases check tidy clean
+.PHONY: help build demo demo-registry demo-push test race lint fuzz bench races soak corpus cases check tidy clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -30,7 +30,7 @@ test: ## Run every test, those against real servers included
 race: ## Run every test under the race detector
 ifeq ($(RACE),yes)
 	CGO_ENABLED=1 $(GO) test -race ./...
-	cd test && CGO_ENABLED=1 $(GO) test -race ./...
+	cd test && KILLS=40 CGO_ENABLED=1 $(GO) test -race ./...
 else
 	@echo "race: left out, because there is no C compiler (cc) on this machine"
 endif
@@ -53,6 +53,13 @@ fuzz: ## Run each fuzz target for FUZZTIME
 
 bench: ## Measure what the README claims (test/bench/README.md has results)
 	cd test && $(GO) run ./bench
+
+races: ## Measure imgstream beside other writers of its branch (P7)
+	cd test && $(GO) run ./races
+
+soak: ## Run the slow suites long: 2,000 kills, half an hour of faults
+	cd test && KILLS=2000 $(GO) test -count=1 -v -timeout 90m -run TestKill ./kill
+	cd test && DURATION=30m $(GO) test -count=1 -v -timeout 90m ./soak
 
 corpus: ## Edit every entry of the kustomizations in DIR, and load the ImageStreams in STREAMS
 	cd test && $(GO) run ./corpus $(abspath $(DIR))

@@ -174,17 +174,16 @@ func (r *run) begin(t *testing.T, l *life) {
 // bury counts a life that was killed. What was to happen in it and did not, happens now.
 func (r *run) bury(l *life) {
 	r.life.Store(nil)
-	l.mu.Lock() // git may still be at work for it
+	r.git.Reset() // waits until git has done what the life asked for
+	l.server.Close()
+	l.mu.Lock()
 	at, left := l.killedAt, l.meantime
-	l.meantime = nil
 	l.mu.Unlock()
 	r.killed[at]++
 	r.total++
 	for _, happens := range left {
 		happens()
 	}
-	r.git.Reset() // waits until git has done what the life asked for
-	l.server.Close()
 }
 
 // stop ends the daemon where it runs.
