@@ -67,6 +67,7 @@ func newWorld(t *testing.T, ownRef bool) *world {
 	t.Helper()
 	w := &world{dir: t.TempDir(), registry: tagserver.Start(), random: rand.New(rand.NewPCG(*seed, 0)), tags: map[string]string{}, first: map[string]string{}}
 	t.Cleanup(w.registry.Close)
+	t.Setenv("DOCKER_CONFIG", w.dir)
 	w.shape = fixture.Shape{Registry: w.registry.Host, Streams: 24, PerUnit: 3, Manifests: 2}
 	w.streams = w.shape.All()
 	var err error
