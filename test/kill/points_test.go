@@ -64,7 +64,7 @@ var seen = map[gitserver.Step]map[gitserver.Moment]point{
 // needsRevert says that a point is only reached after a person took something back.
 func (p point) needsRevert() bool { return p == beforeBlame || p == afterBlame }
 
-// asksContent tells the two questions to a registry apart.
+// askedOf tells the two questions to a registry apart.
 func askedOf(r *http.Request) point {
 	switch {
 	case r.Method == http.MethodHead:
