@@ -271,12 +271,22 @@ func grantHint(src stream.Ref, to string) string {
 
 // move makes item the head; the source is answered with it.
 func (n *Next) move(t *tag, st *stream.Status, item stream.Item) *stream.Status {
+	if n.stands(t, st, item) {
+		return st // the same value, so that nobody has to compare
+	}
 	item.Created = stamp(n.now)
 	next := clone(st, t.ref)
 	settleSource(next, t.source())
 	succeed(next)
 	record(next, item)
 	return next
+}
+
+// stands reports whether a status says all that a move to item would make it say.
+func (n *Next) stands(t *tag, st *stream.Status, item stream.Item) bool {
+	head := st.Head()
+	return head != nil && head.Image == item.Image && head.DockerImageReference == item.DockerImageReference &&
+		st.Source.Equal(t.source()) && !failed(st) && len(st.Items) <= n.settings().HistoryLimit
 }
 
 // refuse records a fact that keeps the tag where it is, and reports it.
