@@ -126,7 +126,7 @@ func (r *run) happenings(t *testing.T, at point) (now []func(), then func()) {
 	t.Helper()
 	one := func(fits func(fixture.Stream) bool, happens func(*testing.T, fixture.Stream)) {
 		if s, ok := r.take(fits); ok {
-			now = append(now, func() { happens(t, s) })
+			now = append(now, r.inTurn(func() { happens(t, s) }))
 		}
 	}
 	if at.needsRevert() || r.random.IntN(3) == 0 {
@@ -140,10 +140,10 @@ func (r *run) happenings(t *testing.T, at point) (now []func(), then func()) {
 		one(nil, r.retarget)
 	}
 	if r.random.IntN(2) == 0 {
-		return now, func() { r.note(t) }
+		return now, r.inTurn(func() { r.note(t) })
 	}
 	s := r.streams[r.random.IntN(len(r.streams))]
-	return now, func() { r.comment(t, s) }
+	return now, r.inTurn(func() { r.comment(t, s) })
 }
 
 // movedAlone says that the newest move of a stream is a commit of its own, and stands.

@@ -55,6 +55,7 @@ type world struct {
 	count  int               // of people's changes
 
 	events   atomic.Int64
+	turn     sync.Mutex // one event at a time: people act here, and in the requests of a life
 	mu       sync.Mutex
 	attempts []int // of the daemon's passes
 	lives    int
@@ -128,6 +129,15 @@ func newReconciler(t *testing.T, repo *gitserver.Repository) *reconciler.Reconci
 	}
 	t.Cleanup(client.Close)
 	return &reconciler.Reconciler{Repo: store, Resolver: client, Now: time.Now}
+}
+
+// inTurn has an event wait for the one under way, so that the twin sees both in their order.
+func (w *world) inTurn(happens func()) func() {
+	return func() {
+		w.turn.Lock()
+		defer w.turn.Unlock()
+		happens()
+	}
 }
 
 // happened counts the events so far.
