@@ -135,7 +135,11 @@ func (r *reader) identity(doc object, s *Stream, listed bool) (meta object) {
 		r.errorf(doc.at("apiVersion").line, "write apiVersion: image.openshift.io/v1", "apiVersion %q is not one of an ImageStream", version)
 	}
 	meta = r.object(doc.at("metadata"), "metadata", metadataFields...)
-	if s.Name = r.name(meta, "name"); !IsName(s.Name) && !meta.bad {
+	switch s.Name = r.name(meta, "name"); {
+	case IsName(s.Name), meta.bad:
+	case s.Name == "":
+		r.errorf(meta.at("name").line, "write the name of the stream", "metadata.name is missing")
+	default:
 		r.errorf(meta.at("name").line, `write lower-case letters and digits, with single ".", "_" or "-" between them`,
 			"metadata.name %q is not the name of a stream", s.Name)
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -62,15 +63,23 @@ func (r *reader) from(o object, s *Stream, tag *Tag) {
 	if tag.From.Name == "" && r.errors == before {
 		r.errorf(f.at("name").line, "write what the tag takes its image from", "spec.tags[].from.name is missing")
 	}
-	if !slices.Contains(kinds, tag.From.Kind) && r.errors == before {
-		hint := didYouMean(tag.From.Kind, kinds)
-		if hint == "" {
-			hint = "write " + strings.Join(kinds, ", ")
-		}
-		r.errorf(f.at("kind").line, hint, "spec.tags[].from.kind %q is not known", tag.From.Kind)
+	if r.errors == before {
+		r.kind(f, tag.From.Kind)
 	}
 	if r.errors == before {
 		r.source(f, s, tag.From)
+	}
+}
+
+// kind reads V9 of openshift.md 1.3.
+func (r *reader) kind(f object, kind string) {
+	all := "write " + strings.Join(kinds, ", ")
+	switch {
+	case slices.Contains(kinds, kind):
+	case kind == "":
+		r.errorf(f.at("kind").line, all, "spec.tags[].from.kind is missing")
+	default:
+		r.errorf(f.at("kind").line, cmp.Or(didYouMean(kind, kinds), all), "spec.tags[].from.kind %q is not known", kind)
 	}
 }
 

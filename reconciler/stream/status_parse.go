@@ -156,6 +156,8 @@ func (i Item) unusable() string {
 	switch {
 	case !IsDigest(i.Image):
 		return fmt.Sprintf("image %q is not a digest", i.Image)
+	case i.DockerImageReference == "":
+		return "dockerImageReference is missing"
 	case err != nil:
 		return "dockerImageReference: " + err.Error()
 	case img.Digest != "" && img.Digest != i.Image:
