@@ -107,7 +107,7 @@ func pass(t *testing.T, tip, base fstest.MapFS, answers plan.Answers) *plan.Outc
 		was = &read(t, base).View
 	}
 	now := time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC) // when the examples' items were recorded
-	out, err := plan.Look(&read(t, tip).View, was, nil).Next(plan.Always, answers, nil, nil, now).Edits(tip)
+	out, err := plan.Look(&read(t, tip).View, was, plan.Operator{}).Next(plan.Always, answers, nil, nil, now).Edits(tip)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,8 +38,7 @@ type Reconciler struct {
 	Resolver Resolver
 	Now      func() time.Time
 
-	// Scope binds questions to the operator's credentials; nil: those for everybody.
-	Scope plan.Scope
+	Operator plan.Operator // zero: no operator's settings
 
 	// Progress, where set, is told what a pass is doing, in words.
 	Progress func(step string)
@@ -203,7 +202,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 		return report, err
 	}
 	report.View, report.Streams = &tip.View, len(tip.View.Tree.Streams)
-	present := plan.Look(&tip.View, view(base), r.Scope)
+	present := plan.Look(&tip.View, view(base), r.Operator)
 	report.Asks = present.Asks()
 	if r.answered != nil && r.answered != &tip.View {
 		for _, im := range present.Outdated(r.answered, req.Due, got) {

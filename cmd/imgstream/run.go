@@ -22,6 +22,7 @@ import (
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/daemon"
+	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/web"
 )
 
@@ -182,7 +183,7 @@ func (s *service) branchOf(ctx context.Context, cfg config.Config, repo config.R
 				return nil, err
 			}
 			r := &reconciler.Reconciler{
-				Repo: store, Resolver: s.metrics.Resolver(asked), Scope: asked.scope, Now: s.now, Observe: s.metrics.Step(name),
+				Repo: store, Resolver: s.metrics.Resolver(asked), Operator: plan.Operator{Scope: asked.scope}, Now: s.now, Observe: s.metrics.Step(name),
 			}
 			loop := daemon.New(name, r, repo.Interval, cfg.MinimumInterval, s.log)
 			loop.Observe = s.metrics.Pass(name)

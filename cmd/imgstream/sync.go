@@ -71,7 +71,7 @@ func (t *target) pass(cmd *cobra.Command, a *app, req reconciler.Request) (recon
 		return reconciler.Report{}, err
 	}
 	p := newProgress(a.stderr)
-	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Scope: resolver.scope, Now: a.now, Progress: p.step}
+	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Operator: plan.Operator{Scope: resolver.scope}, Now: a.now, Progress: p.step}
 	report, err := r.Pass(cmd.Context(), req)
 	p.done()
 	if err != nil {

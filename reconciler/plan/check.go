@@ -10,7 +10,7 @@ import (
 // compared: circles, missing sources and grants, markers that name no tag. The
 // Problems of the Tree are not repeated.
 func Check(tip *View) []stream.Problem {
-	next := Look(tip, nil, nil).Next(nil, nil, nil, nil, time.Time{})
+	next := Look(tip, nil, Operator{}).Next(nil, nil, nil, nil, time.Time{})
 	next.consumers()
 	return next.problems
 }

@@ -5,8 +5,6 @@
 // give the same bytes.
 package plan
 
-import "github.com/imgstream/imgstream/reconciler/stream"
-
 // Import is one question to a registry: what does this reference point to? It is
 // comparable: one question is asked once in a pass, however many tags ask it.
 type Import struct {
@@ -17,10 +15,6 @@ type Import struct {
 	// namespaces or paths; "" for those that everybody may use.
 	Scope string
 }
-
-// Scope says which Import.Scope a tag's question gets, by the image it asks for, the
-// tag, and the file of its spec. nil: always "".
-type Scope func(image stream.Image, tag stream.Ref, file string) string
 
 // Question is an Import with what is already known about it.
 type Question struct {

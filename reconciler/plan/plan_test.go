@@ -120,7 +120,7 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 	if len(c.base) > 0 {
 		base = &read(t, c.base).View
 	}
-	present := plan.Look(&read(t, c.tip).View, base, nil)
+	present := plan.Look(&read(t, c.tip).View, base, plan.Operator{})
 	blame := map[string]string{}
 	for _, path := range present.Reverted() {
 		blame[path] = strings.Repeat("c0ffee", 7)[:40]

@@ -12,7 +12,7 @@ import (
 // an export seeds.
 type Present struct {
 	tip, base *View
-	scope     Scope
+	operator  Operator
 	tags      map[stream.Ref]*tag
 	order     []*tag                  // by namespace, stream, then the spec's order; tags without a spec last
 	streams   map[stream.Ref][]*tag   // the tags of each stream, in order
@@ -34,9 +34,9 @@ type tag struct {
 }
 
 // Look compares the tip with imgstream's last push. A nil base means that
-// imgstream never pushed: nothing was done by people (semantics.md 6). scope may be nil.
-func Look(tip, base *View, scope Scope) *Present {
-	p := &Present{tip: tip, base: base, scope: scope, tags: map[stream.Ref]*tag{}, streams: map[stream.Ref][]*tag{}, pins: map[stream.Ref][]string{}}
+// imgstream never pushed: nothing was done by people (semantics.md 6). operator may be zero.
+func Look(tip, base *View, operator Operator) *Present {
+	p := &Present{tip: tip, base: base, operator: operator, tags: map[stream.Ref]*tag{}, streams: map[stream.Ref][]*tag{}, pins: map[stream.Ref][]string{}}
 	for _, s := range tip.Tree.Streams {
 		for i := range s.Tags {
 			p.add(&tag{ref: s.TagRef(s.Tags[i].Name), stream: s, spec: &s.Tags[i]})

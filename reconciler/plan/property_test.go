@@ -146,7 +146,7 @@ func (w *world) compute(tip, base fs.FS, now time.Time) *plan.Outcome {
 	if w.base != nil {
 		was = view(base)
 	}
-	present := plan.Look(view(tip), was, nil)
+	present := plan.Look(view(tip), was, plan.Operator{})
 	got, blame := plan.Answers{}, map[string]string{}
 	for _, q := range present.Imports(plan.Always, nil) {
 		switch d := w.digests[q.Import.Reference]; d {
