@@ -29,7 +29,7 @@ func exampleDirs(t *testing.T) []string {
 	}
 	var dirs []string
 	for _, e := range entries {
-		if e.IsDir() {
+		if e.IsDir() && e.Name() != "testdata" {
 			dirs = append(dirs, e.Name())
 		}
 	}
