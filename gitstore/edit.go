@@ -62,7 +62,7 @@ func (w *written) put(t plumbing.ObjectType, data []byte) plumbing.Hash {
 func (s *Store) encodeCommit(c Commit, root, parent plumbing.Hash) ([]byte, error) {
 	author := c.Author
 	if author == (Identity{}) {
-		author = s.committer
+		author = s.by()
 	}
 	if err := author.check(); err != nil {
 		return nil, fmt.Errorf("author: %w", err)
@@ -73,7 +73,7 @@ func (s *Store) encodeCommit(c Commit, root, parent plumbing.Hash) ([]byte, erro
 	when := s.now().UTC()
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "tree %s\nparent %s\n", root, parent)
-	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n", signature(author, when), signature(s.committer, when))
+	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n", signature(author, when), signature(s.by(), when))
 	fmt.Fprintf(&b, "%s\n", strings.TrimRight(c.Message, "\n"))
 	return s.sign(b.Bytes())
 }

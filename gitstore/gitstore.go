@@ -108,7 +108,8 @@ type Options struct {
 	// and NO_PROXY have it.
 	Proxy string
 
-	Committer Identity         // zero: DefaultCommitter
+	Committer Identity         // imgstream's own, by which its commits are known; zero: DefaultCommitter
+	Person    Identity         // commits instead of imgstream: refs/imgstream/<branch> stays where it is; zero: imgstream commits
 	Signer    Signer           // signs every commit that is made; nil: they are not signed
 	Now       func() time.Time // nil: time.Now
 	Progress  io.Writer        // gets the server's progress texts of a fetch; may be nil
@@ -127,8 +128,9 @@ type Store struct {
 	where     string                 // the redacted URL
 	branch    plumbing.ReferenceName // refs/heads/<branch>
 	own       plumbing.ReferenceName // refs/imgstream/<branch>
-	committer Identity
-	signer    Signer // nil: none
+	committer Identity               // imgstream's own
+	person    Identity               // who commits; zero: committer
+	signer    Signer                 // nil: none
 	now       func() time.Time
 	progress  io.Writer
 	counts    counters
@@ -156,6 +158,7 @@ func Open(opts Options) (*Store, error) {
 		branch:    plumbing.NewBranchReferenceName(opts.Branch),
 		own:       plumbing.ReferenceName("refs/imgstream/" + opts.Branch),
 		committer: opts.Committer,
+		person:    opts.Person,
 		signer:    opts.Signer,
 		now:       opts.Now,
 		progress:  opts.Progress,
@@ -171,6 +174,9 @@ func Open(opts Options) (*Store, error) {
 	}
 	if err := s.committer.check(); err != nil {
 		return nil, fmt.Errorf("committer: %w", err)
+	}
+	if err := s.checkPerson(); err != nil {
+		return nil, err
 	}
 	if s.now == nil {
 		s.now = time.Now

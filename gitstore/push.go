@@ -21,7 +21,7 @@ type lone struct{ ref, pushed plumbing.Hash }
 
 // Commit writes a chain of commits on top of base and moves the branch from
 // base to the last of them, and refs/imgstream/<branch> to it as well, in one
-// atomic request. A commit that would change nothing is left out; if all are,
+// atomic request; a [Options.Person] moves the branch alone. A commit that would change nothing is left out; if all are,
 // nothing is sent.
 //
 // The error is ErrConflict if the branch is not at base any more, a
@@ -68,6 +68,9 @@ func (s *Store) pushError(err error) error {
 // publish pushes both references, or the branch alone where the other is
 // refused: which of the two a server refused shows only in a second attempt.
 func (s *Store) publish(ctx context.Context, base plumbing.Hash, w *written) (Published, error) {
+	if s.isPerson() {
+		return s.publishAsPerson(ctx, base, w)
+	}
 	alone := s.refused
 	got, err := s.push(ctx, base, w, alone == "")
 	if refused, ok := errors.AsType[*refusalError](err); ok && got.both && refused.own != "" {
@@ -85,7 +88,11 @@ func (s *Store) publish(ctx context.Context, base plumbing.Hash, w *written) (Pu
 	case alone == "":
 		alone = "the server did not move it"
 	}
-	s.adopt(w, got)
+	s.adopt(w)
+	s.lone = lone{}
+	if !got.both && !got.own.IsZero() {
+		s.lone = lone{ref: got.own, pushed: w.tip}
+	}
 	done := Published{Rev: revOf(w.tip)}
 	if !got.both {
 		done.Notice = s.notice(alone, got.own)
@@ -103,15 +110,12 @@ func (s *Store) notice(why string, stale plumbing.Hash) string {
 
 // adopt takes what was pushed into the store, so that the next Snapshot needs
 // nothing but a look.
-func (s *Store) adopt(w *written, got pushed) {
+func (s *Store) adopt(w *written) {
 	s.objects.add(w.staging)
 	s.objects.mu.Lock()
 	maps.Copy(s.objects.trees, w.trees)
 	s.objects.mu.Unlock()
-	s.tip, s.lone = w.tip, lone{}
-	if !got.both && !got.own.IsZero() {
-		s.lone = lone{ref: got.own, pushed: w.tip}
-	}
+	s.tip = w.tip
 }
 
 // pushed says how far a push came.

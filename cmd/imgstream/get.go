@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/imgstream/imgstream/reconciler/describe"
 	"github.com/imgstream/imgstream/reconciler/stream"
-	"github.com/imgstream/imgstream/reconciler/survey"
 )
 
 func newGet(a *app) *cobra.Command {
@@ -64,14 +62,10 @@ func (g *get) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer closeFiles()
-	s, err := survey.Read(f)
+	tree, err := readTree(f)
 	if err != nil {
-		if _, ok := errors.AsType[*survey.SettingsError](err); ok {
-			return fmt.Errorf("the settings are not valid:\n%w", err)
-		}
 		return err
 	}
-	tree := s.View.Tree
 	g.printErrors(tree, names)
 	if kind == imageStream {
 		return show(g, tree, f.name, g.streams(tree), names)

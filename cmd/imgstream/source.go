@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/imgstream/imgstream/gitstore"
 	"github.com/imgstream/imgstream/reconciler/stream"
+	"github.com/imgstream/imgstream/reconciler/survey"
 )
 
 // source is where the verbs that only read look: the work tree, or with --repo a
@@ -74,6 +76,18 @@ func openWorkTree(ctx context.Context, dir string) (files, func(), error) {
 		return files{}, nil, err
 	}
 	return files{FS: snap.FS, name: tree.Dir(), root: tree.Dir()}, closeTree, nil
+}
+
+// readTree reads what the files say.
+func readTree(f files) (*stream.Tree, error) {
+	s, err := survey.Read(f)
+	if _, invalid := errors.AsType[*survey.SettingsError](err); invalid {
+		return nil, fmt.Errorf("the settings are not valid:\n%w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.View.Tree, nil
 }
 
 // find gives the path in the repository of a path of the command line, which must

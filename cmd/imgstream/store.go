@@ -17,6 +17,14 @@ import (
 // openStore gives a branch as the operator's git section says. It does no I/O but
 // reading files.
 func openStore(a *app, git config.Git, url, branch string) (*gitstore.Store, error) {
+	opts, err := storeOptions(a, git, url, branch)
+	if err != nil {
+		return nil, err
+	}
+	return gitstore.Open(opts)
+}
+
+func storeOptions(a *app, git config.Git, url, branch string) (gitstore.Options, error) {
 	opts := gitstore.Options{
 		URL: url, Branch: branch, Now: a.now, Proxy: git.Proxy,
 		Committer: gitstore.Identity{Name: git.Committer.Name, Email: git.Committer.Email},
@@ -24,7 +32,7 @@ func openStore(a *app, git config.Git, url, branch string) (*gitstore.Store, err
 	if git.CAFile != "" {
 		ca, err := os.ReadFile(git.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("read git.caFile: %w", err)
+			return gitstore.Options{}, fmt.Errorf("read git.caFile: %w", err)
 		}
 		opts.CABundle = ca
 	}
@@ -32,10 +40,8 @@ func openStore(a *app, git config.Git, url, branch string) (*gitstore.Store, err
 		opts.Signer = &fileSigner{keyFile: git.SigningKeyFile, passphraseFile: git.SigningKeyPassphraseFile}
 	}
 	var err error
-	if opts.Credentials, err = credentials(git, url, opts.CABundle); err != nil {
-		return nil, err
-	}
-	return gitstore.Open(opts)
+	opts.Credentials, err = credentials(git, url, opts.CABundle)
+	return opts, err
 }
 
 // credentials are those of the operator's files, else of the environment; the files

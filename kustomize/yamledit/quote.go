@@ -42,6 +42,10 @@ func IsString(n *yaml.Node) bool {
 	return n.Style != 0 || isText(n.Value)
 }
 
+// Text writes a value so that every reader of YAML takes it for this text. It must be
+// printable, without line breaks.
+func Text(value string) string { return plainOrQuoted(value) }
+
 // plainOrQuoted writes a value without quotes where that is safe.
 func plainOrQuoted(value string) string {
 	if plainText.MatchString(value) && isText(value) {
