@@ -131,7 +131,7 @@ func (s Settings) IsSpecPath(file string) bool {
 		}
 		found = true
 	}
-	return found && !inGit(file) && !below(file, s.Streams.StatusDirectory)
+	return found && !inGit(file) && !below(file, s.Streams.StatusDirectory) && !s.IsImagePath(file)
 }
 
 // IsStatusPath says whether a file is to be read with ParseStatus.
@@ -142,7 +142,7 @@ func (s Settings) IsStatusPath(file string) bool {
 // Scans says whether a file may hold consumers, whatever its name: what imgstream
 // itself writes and .git never do.
 func (s Settings) Scans(file string) bool {
-	if inGit(file) || below(file, s.Streams.StatusDirectory) || !matchAny(s.Scan.Include, file) || matchAny(s.Scan.Exclude, file) {
+	if inGit(file) || below(file, s.Streams.StatusDirectory) || s.IsImagePath(file) || !matchAny(s.Scan.Include, file) || matchAny(s.Scan.Exclude, file) {
 		return false
 	}
 	for dir := range ancestors(file) {

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,6 +93,9 @@ func (r *settingsReader) layout(o object) {
 		r.set.Streams.StatusDirectory = dir
 		if err := checkPath(dir); err != nil || dir == "." || r.set.isStreamDirectory(dir) {
 			r.errorf(e.at("statusDirectory").line, "write a directory relative to the root", "streams.statusDirectory %q is not a directory of its own", dir)
+		}
+		if path.Base(dir) == "images" {
+			r.errorf(e.at("statusDirectory").line, "give it another name", "streams.statusDirectory %q is where the metadata of images would lie", dir)
 		}
 	}
 }
