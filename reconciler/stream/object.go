@@ -134,10 +134,12 @@ func (r *reader) checkKeys(o object, known []string) (bad bool) {
 		if hint == "" && r.strict {
 			hint = "known here: " + strings.Join(known, ", ")
 		}
-		if hint != "" {
-			r.errorf(f.line, hint, "unknown field %s", o.path(f.name))
-			bad = true
+		if hint == "" {
+			r.noteUnused(o.path(f.name))
+			continue
 		}
+		r.errorf(f.line, hint, "unknown field %s", o.path(f.name))
+		bad = true
 	}
 	return bad
 }

@@ -26,7 +26,8 @@ type reader struct {
 	strict   bool // report every unknown key, not only those that look misspelt
 	ref      Ref  // what is being read
 	problems []Problem
-	errors   int // errors so far that make what is being read unusable
+	errors   int      // errors so far that make what is being read unusable
+	unused   []string // what the document has and nothing here uses
 }
 
 func (r *reader) add(s Severity, line int, hint, message string) {

@@ -21,10 +21,7 @@ type SpecFile struct {
 var (
 	documentFields = []string{"apiVersion", "kind", "metadata", "spec", "status"}
 	specFields     = []string{"lookupPolicy", "dockerImageRepository", "tags"}
-	metadataFields = []string{
-		"name", "namespace", "labels", "annotations", "generateName", "selfLink", "uid", "resourceVersion", "generation",
-		"creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "ownerReferences", "finalizers", "managedFields", "clusterName",
-	}
+	metadataFields = append([]string{"name", "namespace", "labels", "annotations"}, unusedMetadata...)
 )
 
 // ParseSpecs reads the ImageStream documents of a YAML or JSON file: several
@@ -119,12 +116,15 @@ func (r *reader) stream(f field, listed bool) *Stream {
 	}
 	r.ref = s.Ref()
 	before := r.errors
+	r.unused = nil
 	doc := r.object(f, "", documentFields...)
 	meta := r.identity(doc, s, listed)
 	if r.errors > before {
 		return nil
 	}
+	r.unuse(meta, unusedMetadata...)
 	r.body(doc, meta, s)
+	r.reportUnused(s.Pos.Line)
 	r.ref = Ref{}
 	return s
 }
@@ -167,7 +167,9 @@ func (r *reader) name(o object, key string) string {
 func (r *reader) body(doc, meta object, s *Stream) {
 	before := r.errors
 	s.Labels = r.strings(r.object(meta.at("labels"), "metadata.labels"))
-	s.Annotations = r.annotations(r.object(meta.at("annotations"), "metadata.annotations"), false)
+	annotations := r.object(meta.at("annotations"), "metadata.annotations")
+	r.unuse(annotations, unusedAnnotations...)
+	s.Annotations = r.annotations(annotations, false)
 	spec := r.object(doc.at("spec"), "spec", specFields...)
 	lookupPolicy := r.object(spec.at("lookupPolicy"), "spec.lookupPolicy", "local")
 	if s.LookupLocal = r.on(lookupPolicy, "local"); s.LookupLocal {
@@ -231,11 +233,20 @@ func (r *reader) tags(list []field, s *Stream) {
 // seeds reads status.tags of an export. What cannot be used there is skipped:
 // nobody wrote it by hand.
 func (r *reader) seeds(doc object, s *Stream) {
-	tags := lookup(doc.at("status").value, "tags")
+	status := doc.at("status").value
+	for _, name := range unusedStatus {
+		if peek(status, name) != "" {
+			r.noteUnused("status." + name)
+		}
+	}
+	tags := lookup(status, "tags")
 	if tags == nil || tags.Kind != yaml.SequenceNode {
 		return
 	}
 	for _, t := range tags.Content {
+		if conditions := lookup(t, "conditions"); conditions != nil && len(conditions.Content) > 0 {
+			r.noteUnused("status.tags[].conditions")
+		}
 		name := peek(t, "tag")
 		if !IsTag(name) || slices.ContainsFunc(s.Seed, func(seed Seed) bool { return seed.Tag == name }) {
 			r.noticef(t.Line, "", "status.tags: the history of tag %q is skipped: the name is not valid or stands twice", name)
@@ -253,6 +264,9 @@ func (r *reader) seedItems(list *yaml.Node) []Item {
 	}
 	var items []Item
 	for _, n := range list.Content {
+		if peek(n, "generation") != "" {
+			r.noteUnused("status.tags[].items[].generation")
+		}
 		item := Item{Image: peek(n, "image"), DockerImageReference: peek(n, "dockerImageReference"), Created: peek(n, "created")}
 		if reason := item.unusable(); reason != "" {
 			r.noticef(n.Line, "", "status.tags: an item of the history is skipped: %s", reason)

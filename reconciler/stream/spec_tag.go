@@ -11,7 +11,7 @@ const annotationPrefix = "imgstream.dev/"
 
 var (
 	tagFields    = []string{"name", "annotations", "from", "reference", "generation", "importPolicy", "referencePolicy"}
-	fromFields   = []string{"kind", "namespace", "name", "apiVersion", "uid", "resourceVersion", "fieldPath"}
+	fromFields   = append([]string{"kind", "namespace", "name"}, unusedFrom...)
 	importFields = []string{"insecure", "scheduled", "importMode"}
 	kinds        = []string{KindDockerImage, KindImageStreamTag, KindImageStreamImage}
 
@@ -36,6 +36,7 @@ func (r *reader) tag(f field, s *Stream) (tag Tag, ok bool) {
 		}
 		return Tag{}, false
 	}
+	r.generation(o)
 	tag.Annotations = r.annotations(r.object(o.at("annotations"), "spec.tags[].annotations"), true)
 	if tag.Reference = r.on(o, "reference"); tag.Reference {
 		r.later(o.at("reference").line, "reference: true", "remove it, so that the image is imported")
@@ -45,6 +46,17 @@ func (r *reader) tag(f field, s *Stream) (tag Tag, ok bool) {
 	r.referencePolicy(o, &tag)
 	tag.Blocked = r.errors > before
 	return tag, true
+}
+
+// generation is a cluster's count of changes; 0 asks a cluster to import again
+// (openshift.md 2.3).
+func (r *reader) generation(o object) {
+	if peek(o.at("generation").value) == "0" {
+		r.noticef(o.at("generation").line, "ask with imgstream import-image, or change the annotation "+AnnotationReimport,
+			"spec.tags[].generation: 0 asks for no import here")
+		return
+	}
+	r.unuse(o, "generation")
 }
 
 // later reports what would change the image and is not built yet.
@@ -59,6 +71,7 @@ func (r *reader) from(o object, s *Stream, tag *Tag) {
 	}
 	before := r.errors
 	f := r.object(o.at("from"), "spec.tags[].from", fromFields...)
+	r.unuse(f, unusedFrom...)
 	tag.From = &From{Kind: r.text(f, "kind"), Namespace: r.name(f, "namespace"), Name: r.name(f, "name")}
 	if tag.From.Name == "" && r.errors == before {
 		r.errorf(f.at("name").line, "write what the tag takes its image from", "spec.tags[].from.name is missing")
