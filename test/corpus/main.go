@@ -8,7 +8,8 @@
 //	refused      nothing differs, and a reason is given
 //	silent       nothing differs, and no reason is given
 //
-// With -imagestreams it loads every ImageStream file of a folder instead.
+// With -imagestreams it loads every ImageStream file of a folder instead, imports every tag
+// from a local registry that serves all their sources as a mirror, and passes again.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 
 func main() {
 	tag := flag.String("tag", "1.10", "the tag to move to; the default needs quotes")
-	streams := flag.Bool("imagestreams", false, "load ImageStream files")
+	streams := flag.Bool("imagestreams", false, "load ImageStream files, and import what they name")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: corpus [-tag TAG | -imagestreams] DIR")
 		flag.PrintDefaults()
@@ -35,7 +36,15 @@ func main() {
 	}
 	try := func(files []string) (bool, error) { return kustomizations(files, *tag) }
 	if *streams {
-		try = imageStreams
+		try = func(files []string) (bool, error) {
+			loaded, err := imageStreams(files)
+			if err != nil {
+				return false, err
+			}
+			fmt.Println()
+			imported, err := importAll(files)
+			return loaded && imported, err
+		}
 	}
 	files, err := filesIn(flag.Arg(0))
 	good := false
