@@ -19,6 +19,11 @@ func (r *Reconciler) problems(ctx context.Context, snap gitstore.Snapshot, tip, 
 	if err := r.blameHeld(ctx, snap, found, out.Held); err != nil {
 		return nil, err
 	}
+	for _, i := range out.TookBack {
+		p := &found[i]
+		p.Hint = fmt.Sprintf("if that was no revert (a merge that kept the old side looks like one), undo it: git checkout %s -- %s, commit and push",
+			snap.Base.Short(), stream.StatusPath(tip.View.Tree.Settings.Streams.StatusDirectory, p.Ref))
+	}
 	for _, p := range tip.View.Tree.Problems {
 		if broken, ok := tip.View.Tree.Broken[p.Ref]; ok && broken == p && p.Hint == "" {
 			p.Hint = restoreHint(snap, base, p)

@@ -99,6 +99,7 @@ type Report struct {
 	Problems  []stream.Problem // sorted by position
 	Notice    string           // of the server, such as a refused refs/imgstream/…
 	WaitUntil time.Time        // Changes wait for more until then; zero: nothing waits
+	Ripe      time.Time        // when the next candidate is old enough to be taken; zero: there is none
 }
 
 // Failed reports whether a problem needs somebody to mend something.
@@ -229,7 +230,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	if err != nil {
 		return report, err
 	}
-	report.Changes = out.Changes
+	report.Changes, report.Ripe = out.Changes, out.Ripe
 	if report.Problems, err = r.problems(ctx, snap, tip, base, out); err != nil {
 		return report, err
 	}

@@ -72,6 +72,7 @@ func (t *target) pass(cmd *cobra.Command, a *app, req reconciler.Request) (recon
 	}
 	p := newProgress(a.stderr)
 	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Operator: plan.Operator{Scope: resolver.scope}, Now: a.now, Progress: p.step}
+	req.Due = plan.Ripe(a.now(), req.Due)
 	report, err := r.Pass(cmd.Context(), req)
 	p.done()
 	if err != nil {

@@ -143,19 +143,26 @@ func (r *run) passed(began time.Time, report reconciler.Report) time.Time {
 	r.told.passed(report, r.failures)
 	r.failures = 0
 	r.done(began, report.Asks)
-	r.nextDue = r.next()
+	r.nextDue = earliest(r.next(), report.Ripe)
 	now := time.Now()
 	wake := now.Add(r.Interval)
 	if report.Published != "" {
 		wake = now // look once more: what was pushed is read, and the state shows it
 	}
-	for _, t := range []time.Time{r.nextDue, report.WaitUntil} {
-		if !t.IsZero() && t.Before(wake) {
-			wake = t
-		}
-	}
+	wake = earliest(wake, r.nextDue, report.WaitUntil)
 	r.state.Store(&State{Name: r.Name, View: report.View, Report: report, Good: now, NextDue: r.nextDue, Next: wake})
 	return wake
+}
+
+// earliest is the earliest of some times that are not zero; zero when all are.
+func earliest(times ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
 }
 
 // backoff is how long to wait after so many failures in a row; the jitter is a hash.

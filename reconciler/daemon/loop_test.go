@@ -277,3 +277,43 @@ func TestMinimumInterval(t *testing.T) {
 		}
 	})
 }
+
+// A candidate is asked for when it is old enough, and then less and less often while
+// that gives nothing.
+func TestRipe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		a := plan.Ask{Ref: ref(0), Import: plan.Import{Reference: "r.io/a:1"}, Ripe: start.Add(10*time.Minute + time.Second)}
+		b := newBranch(a)
+		runFor(t, b, 12*time.Minute, quiet())
+		var got []string
+		for _, at := range b.asked[a.Ref] {
+			got = append(got, at.Sub(start).String())
+		}
+		if want := "10m1s 10m31s 11m31s"; strings.Join(got, " ") != want {
+			t.Errorf("asked at %v, want %s", got, want)
+		}
+	})
+}
+
+// A candidate that nobody has to be asked about, as of a tag that follows, makes a pass
+// of its own.
+func TestRipeWithoutQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBranch()
+		start := time.Now()
+		b.before = func() {
+			b.report.Ripe = time.Time{}
+			if time.Since(start) < 100*time.Second {
+				b.report.Ripe = start.Add(100 * time.Second)
+			}
+		}
+		l := runFor(t, b, 5*time.Minute, quiet())
+		if full := b.passes - b.looks; full != 2 {
+			t.Errorf("%d passes that were no looks, want the first and the one at 100s", full)
+		}
+		if due := l.State().NextDue; !due.IsZero() {
+			t.Errorf("due at %v", due)
+		}
+	})
+}

@@ -52,12 +52,16 @@ func (s *schedule) start(now time.Time) {
 // due says which tags a pass at now asks for. It does not change during the pass.
 func (s *schedule) due(now time.Time) plan.Due {
 	return func(a plan.Ask) bool {
-		if a.Pending && !now.Before(s.retryAt(a, now)) {
+		if pending(a, now) && !now.Before(s.retryAt(a, now)) {
 			return true
 		}
 		return a.Interval > 0 && s.phase(a, s.since) != s.phase(a, now)
 	}
 }
+
+// pending reports whether a tag is to be asked for although it is not its time: it has
+// no answer, or its candidate is old enough to be taken.
+func pending(a plan.Ask, now time.Time) bool { return a.Pending || a.IsRipe(now) }
 
 func (s *schedule) retryAt(a plan.Ask, now time.Time) time.Time {
 	if r, known := s.retries[a.Ref]; known && r.im == a.Import {
@@ -95,7 +99,7 @@ func (s *schedule) done(now time.Time, asks []plan.Ask) {
 	due := s.due(now)
 	retries := make(map[stream.Ref]retry, len(s.retries))
 	for _, a := range asks {
-		if !a.Pending {
+		if !pending(a, now) {
 			continue
 		}
 		r := s.retries[a.Ref]
@@ -120,8 +124,11 @@ func (s *schedule) next() time.Time {
 		}
 	}
 	for _, a := range s.asks {
-		if r, waits := s.retries[a.Ref]; a.Pending && waits {
+		if r, waits := s.retries[a.Ref]; pending(a, s.since) && waits {
 			earlier(r.next)
+		}
+		if a.Ripe.After(s.since) {
+			earlier(a.Ripe)
 		}
 		if a.Interval > 0 {
 			interval := int64(s.interval(a))

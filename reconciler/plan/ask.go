@@ -18,17 +18,33 @@ type Ask struct {
 	// Pending says that the tag has no answer to what its spec says: no status, a
 	// changed source, or an import that failed.
 	Pending bool
+
+	// Ripe is when the tag's candidate is old enough: from then on the tag is to be
+	// asked for once, scheduled or not, because what is taken must still be there. Zero:
+	// no candidate waits.
+	Ripe time.Time
 }
+
+// IsRipe reports whether the tag has a candidate that is old enough at now.
+func (a Ask) IsRipe(now time.Time) bool { return !a.Ripe.IsZero() && !now.Before(a.Ripe) }
 
 // Due says which tags are to be asked for now. nil: the pending ones.
 type Due func(Ask) bool
 
 // Always asks for every tag that is pending or scheduled: the caller is the schedule.
-func Always(Ask) bool { return true }
+func Always(a Ask) bool { return a.Pending || a.Interval > 0 }
 
 func pending(a Ask) bool { return a.Pending }
 
-// Asks are the tags that are pending or scheduled, in the order of the specs.
+// Ripe is due, and what has a candidate that is old enough at now.
+func Ripe(now time.Time, due Due) Due {
+	if due == nil {
+		due = pending
+	}
+	return func(a Ask) bool { return a.IsRipe(now) || due(a) }
+}
+
+// Asks are the tags that are pending or scheduled or have a candidate, in the order of the specs.
 func (p *Present) Asks() []Ask {
 	var all []Ask
 	for _, t := range p.order {
@@ -91,7 +107,7 @@ func (p *Present) asks(t *tag, due Due) (Import, bool) {
 	return a.Import, ok && due(a)
 }
 
-// ask gives what a tag may ask; false for one that is neither pending nor scheduled.
+// ask gives what a tag may ask; false for one that has no reason to.
 func (p *Present) ask(t *tag) (Ask, bool) {
 	if t.still() || t.spec.From == nil || t.spec.From.Kind != stream.KindDockerImage {
 		return Ask{}, false
@@ -107,7 +123,10 @@ func (p *Present) ask(t *tag) (Ask, bool) {
 	if t.spec.IsScheduled(p.settings()) {
 		a.Interval = t.stream.Interval(t.spec, p.settings())
 	}
-	return a, a.Pending || a.Interval > 0
+	if _, paused := t.paused(); !paused {
+		a.Ripe = p.ripe(t, t.cur)
+	}
+	return a, a.Pending || a.Interval > 0 || !a.Ripe.IsZero()
 }
 
 // digestsOf are the digests of a status that were verified when they were recorded.

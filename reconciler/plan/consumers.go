@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -204,6 +205,14 @@ func (n *Next) tagShown(item stream.Item, seen map[stream.Ref]bool) string {
 			return ""
 		}
 		return image.Tag
+	case stream.CauseRollback:
+		// what the item that it came back to says: a registry's tag, or a stream tag
+		if pull, err := stream.ParseImage(item.DockerImageReference); err == nil {
+			if tag, ok := strings.CutPrefix(item.From, pull.Name()+":"); ok {
+				return tag
+			}
+		}
+		return n.tagOfSource(item, seen)
 	default:
 		return n.tagOfSource(item, seen)
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"time"
 
 	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -17,6 +18,7 @@ type Change struct {
 	Files   map[string][]byte // whole new bytes, by path
 	Moves   []Move
 	Written []Written
+	Waits   []Wait
 }
 
 // Move is what became of one tag.
@@ -44,6 +46,8 @@ type Outcome struct {
 	Changes  []Change
 	Problems []stream.Problem // of the plan alone; those of the Tree are in the Tree
 	Held     []int            // of Problems: consumers that people changed
+	TookBack []int            // of Problems: tags whose head people took back since the last push
+	Ripe     time.Time        // when the next candidate is old enough to be taken; zero: none waits
 }
 
 // batchLimit is how many streams get a commit of their own in one pass (product.md 3).
@@ -70,7 +74,7 @@ func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
 		}
 	}
 	e.commitConditions()
-	return &Outcome{Changes: e.changes, Problems: n.problems, Held: n.held}, nil
+	return &Outcome{Changes: e.changes, Problems: n.problems, Held: n.held, TookBack: n.tookBack, Ripe: n.nextRipe()}, nil
 }
 
 // editor turns decisions into bytes; it lives for one Edits.
@@ -160,7 +164,7 @@ func (e *editor) next(t *tag) *stream.Status {
 // be written stands in the status of the same commit.
 func (e *editor) commit(streams []stream.Ref) error {
 	c := Change{Files: map[string][]byte{}}
-	var waits int
+	var waits int // consumers
 	byFile := e.byFile(streams)
 	for _, file := range slices.Sorted(maps.Keys(byFile)) {
 		refused, err := e.edit(&c, file, byFile[file])
@@ -174,13 +178,14 @@ func (e *editor) commit(streams []stream.Ref) error {
 			if e.statusChange(t) != unchanged {
 				c.Files[e.statusPath(t.ref)] = e.next(t).Encode()
 				c.Moves = append(c.Moves, e.moves(t)...)
+				c.Waits = append(c.Waits, e.candidate(t)...)
 			}
 		}
 	}
 	if len(c.Files) == 0 {
 		return nil
 	}
-	c.Message = message(e.settings().Commit, streams, c.Moves, c.Written, waits)
+	c.Message = message(e.settings().Commit, streams, &c, waits)
 	e.changes = append(e.changes, c)
 	e.committed = append(e.committed, streams...)
 	return nil
@@ -235,8 +240,12 @@ func (e *editor) edit(c *Change, file string, writes []write) (refused int, err 
 func (e *editor) moves(t *tag) []Move {
 	var all []Move
 	before, after := t.cur.Head(), e.status(t.ref).Head()
-	if t.rejected != "" {
-		all = append(all, Move{Ref: t.ref, Old: t.rejected, New: imageOf(before), Cause: CauseRevert, From: "taken back by " + short(e.blame[e.statusPath(t.ref)])})
+	if commit := e.blame[e.statusPath(t.ref)]; t.rejected != "" || commit != "" && t.unrecorded() {
+		for _, r := range t.cur.Rejected {
+			if r.Commit == "" {
+				all = append(all, Move{Ref: t.ref, Old: r.Image, New: imageOf(before), Cause: CauseRevert, From: "taken back by " + short(commit)})
+			}
+		}
 	}
 	if t.adopted {
 		all = append(all, Move{Ref: t.ref, New: imageOf(before), Cause: stream.CauseAdopt, From: before.DockerImageReference})

@@ -21,16 +21,19 @@ func clone(st *stream.Status, ref stream.Ref) *stream.Status {
 	return &c
 }
 
-// record puts an item at the head of a history (semantics.md 2). Only the head is
-// compared: the same image changes nothing but its reference.
-func record(st *stream.Status, item stream.Item) {
+// record puts an item at the head of a history (semantics.md 2), and reports whether it
+// is another image. Only the head is compared: the same image changes nothing but its
+// reference.
+func record(st *stream.Status, item stream.Item) bool {
 	head := st.Head()
 	switch {
 	case head == nil || head.Image != item.Image:
 		st.Items = slices.Insert(st.Items, 0, item)
+		return true
 	case head.DockerImageReference != item.DockerImageReference:
 		head.DockerImageReference, head.From, head.Index = item.DockerImageReference, item.From, item.Index
 	}
+	return false
 }
 
 // trim drops the items beyond the limit, except those that a spec names.
@@ -57,7 +60,7 @@ func (p *Present) named(ref stream.Ref, image string) bool {
 // settleSource records that the spec's source was answered. A rejection ends when the
 // source is another one than it was (semantics.md 6).
 func settleSource(st *stream.Status, src *stream.Source) {
-	if !st.Source.Equal(src) {
+	if !st.Source.Same(src) {
 		st.Rejected = nil
 	}
 	st.Source = src
@@ -76,7 +79,7 @@ func unreject(st *stream.Status, ref stream.Ref) *stream.Status {
 
 // rejection finds the rejection that keeps a digest from a tag, nil when there is none.
 func (t *tag) rejection(st *stream.Status, digest string) *stream.Rejection {
-	if st == nil || !st.Source.Equal(t.source()) {
+	if st == nil || !st.Source.Same(t.source()) {
 		return nil
 	}
 	i := slices.IndexFunc(st.Rejected, func(r stream.Rejection) bool { return r.Image == digest })
@@ -84,6 +87,11 @@ func (t *tag) rejection(st *stream.Status, digest string) *stream.Rejection {
 		return nil
 	}
 	return &st.Rejected[i]
+}
+
+// unrecorded reports whether a rejection of the tag has no commit yet.
+func (t *tag) unrecorded() bool {
+	return t.spec != nil && t.cur != nil && slices.ContainsFunc(t.cur.Rejected, func(r stream.Rejection) bool { return r.Commit == "" })
 }
 
 // fail records a fact about the tag. A condition that says the same keeps its time.

@@ -10,17 +10,20 @@ import (
 
 // message is the commit message of product.md 3: a subject, what moved and what was
 // written, as the settings' template puts them, and the trailers that history reads.
-func message(set stream.CommitSettings, streams []stream.Ref, moves []Move, written []Written, waits int) string {
+func message(set stream.CommitSettings, streams []stream.Ref, c *Change, pending int) string {
 	var body strings.Builder
-	writeMoves(&body, streams, moves)
-	for _, w := range written {
+	writeMoves(&body, streams, c.Moves)
+	for _, w := range c.Waits {
+		fmt.Fprintf(&body, "  %s  %s\n", name(streams, w.Ref), w.text())
+	}
+	for _, w := range c.Written {
 		fmt.Fprintf(&body, "  %s:%d   %s\n", w.File, w.Line, w.Label)
 	}
 	var b strings.Builder
-	b.WriteString(render(set, subject(streams, moves, written, waits), body.String(), streams))
+	b.WriteString(render(set, subject(streams, c, pending), body.String(), streams))
 	for _, s := range streams {
 		fmt.Fprintf(&b, "Image-Stream: %s\n", s)
-		for _, m := range moves {
+		for _, m := range c.Moves {
 			if m.Ref.Stream() == s {
 				fmt.Fprintf(&b, "Image-Stream-Tag: %s %s %s\n", m.Ref.Tag, orDash(m.Old), orDash(m.New))
 				fmt.Fprintf(&b, "Image-Stream-Cause: %s\n", m.Cause)
@@ -50,11 +53,11 @@ func render(set stream.CommitSettings, subject, body string, streams []stream.Re
 
 // subject names the first moved tag in the spec's order; without one the first
 // rejection, then the first adoption, then what else changed.
-func subject(streams []stream.Ref, moves []Move, written []Written, waits int) string {
+func subject(streams []stream.Ref, c *Change, pending int) string {
 	if len(streams) > 1 {
-		return fmt.Sprintf("%s, %s", count(len(streams), "stream"), count(countTags(moves), "tag"))
+		return fmt.Sprintf("%s, %s", count(len(streams), "stream"), count(countTags(c), "tag"))
 	}
-	moved := slices.DeleteFunc(slices.Clone(moves), func(m Move) bool {
+	moved := slices.DeleteFunc(slices.Clone(c.Moves), func(m Move) bool {
 		return m.Cause == CauseRevert || m.Cause == stream.CauseAdopt
 	})
 	if len(moved) > 0 {
@@ -65,15 +68,17 @@ func subject(streams []stream.Ref, moves []Move, written []Written, waits int) s
 		return s
 	}
 	for _, kind := range []string{CauseRevert, stream.CauseAdopt} {
-		if i := slices.IndexFunc(moves, func(m Move) bool { return m.Cause == kind }); i >= 0 {
-			return quietSubject(moves[i])
+		if i := slices.IndexFunc(c.Moves, func(m Move) bool { return m.Cause == kind }); i >= 0 {
+			return quietSubject(c.Moves[i])
 		}
 	}
 	switch {
-	case len(written) > 0:
-		return fmt.Sprintf("%s: %s", streams[0], count(len(written), "consumer"))
-	case waits > 0:
-		return fmt.Sprintf("%s: %s pending", streams[0], count(waits, "consumer"))
+	case len(c.Waits) > 0 && c.Waits[0].Until != "":
+		return fmt.Sprintf("%s candidate %s", c.Waits[0].Ref, abbreviate(c.Waits[0].Image))
+	case len(c.Written) > 0:
+		return fmt.Sprintf("%s: %s", streams[0], count(len(c.Written), "consumer"))
+	case pending > 0:
+		return fmt.Sprintf("%s: %s pending", streams[0], count(pending, "consumer"))
 	default:
 		return fmt.Sprintf("%s: status", streams[0])
 	}
@@ -86,10 +91,13 @@ func quietSubject(m Move) string {
 	return fmt.Sprintf("%s adopted %s", m.Ref, abbreviate(m.New))
 }
 
-func countTags(moves []Move) int {
+func countTags(c *Change) int {
 	tags := map[stream.Ref]bool{}
-	for _, m := range moves {
+	for _, m := range c.Moves {
 		tags[m.Ref] = true
+	}
+	for _, w := range c.Waits {
+		tags[w.Ref] = true
 	}
 	return len(tags)
 }
@@ -99,7 +107,7 @@ func countTags(moves []Move) int {
 func writeMoves(b *strings.Builder, streams []stream.Ref, moves []Move) {
 	width, old := 0, 1
 	for _, m := range moves {
-		width = max(width, len(name(streams, m)))
+		width = max(width, len(name(streams, m.Ref)))
 		old = max(old, len([]rune(ellipsis(m.Old))))
 	}
 	for _, m := range moves {
@@ -107,17 +115,17 @@ func writeMoves(b *strings.Builder, streams []stream.Ref, moves []Move) {
 		if m.Cause == CauseRevert {
 			from = "rejected, " + from
 		}
-		fmt.Fprintf(b, "  %-*s  %-*s -> %s   %s\n", width, name(streams, m), old, ellipsis(m.Old), ellipsis(m.New), from)
+		fmt.Fprintf(b, "  %-*s  %-*s -> %s   %s\n", width, name(streams, m.Ref), old, ellipsis(m.Old), ellipsis(m.New), from)
 		b.WriteString(m.Labels.text())
 	}
 }
 
-// name is what a move's line begins with.
-func name(streams []stream.Ref, m Move) string {
+// name is what the line about a tag begins with.
+func name(streams []stream.Ref, ref stream.Ref) string {
 	if len(streams) > 1 {
-		return m.Ref.String()
+		return ref.String()
 	}
-	return m.Ref.Tag
+	return ref.Tag
 }
 
 // conditionsMessage is the message of the commit for conditions alone.

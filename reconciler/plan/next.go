@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type Next struct {
 	unfound  int // pins that name an image no history has
 	problems []stream.Problem
 	held     []int // of problems: the consumers that people changed
+	tookBack []int // of problems: the tags whose head people took back
 }
 
 // Next computes the next status of every tag from the present and the answers. blame
@@ -65,14 +67,24 @@ func (n *Next) status(ref stream.Ref) *stream.Status {
 	return st
 }
 
-// recorded is the present status with the rejection's commit and time filled in.
+// recorded is the present status with the commit and time of rejections filled in: of
+// what people took back, and of what rollback wrote before its commit was made.
 func (n *Next) recorded(t *tag) *stream.Status {
-	if t.rejected == "" {
+	commit := n.blame[n.statusPath(t.ref)]
+	if t.rejected == "" && (commit == "" || !t.unrecorded()) {
 		return t.cur
 	}
 	st := clone(t.cur, t.ref)
-	st.Rejected[0].Commit = n.blame[n.statusPath(t.ref)]
-	st.Rejected[0].At = stamp(n.now)
+	for i := range st.Rejected {
+		r := &st.Rejected[i]
+		if r.Commit == "" {
+			r.Commit, r.At = commit, cmp.Or(r.At, stamp(n.now))
+		}
+	}
+	if t.rejected != "" {
+		n.tookBack = append(n.tookBack, len(n.problems))
+		n.report(t, stream.Warning, fmt.Sprintf("rejected: %s was taken back by %s", t.rejected, short(commit)), "")
+	}
 	return st
 }
 
@@ -81,7 +93,7 @@ func (n *Next) decide(t *tag, st *stream.Status) *stream.Status {
 		return st
 	}
 	if reason, ok := t.paused(); ok {
-		n.report(t, stream.Warning, fmt.Sprintf("paused (%s)%s", reason, n.available(t, st)), "remove the annotation "+stream.AnnotationPaused+" to let it move")
+		n.report(t, stream.Warning, fmt.Sprintf("paused (%s)%s", reason, n.available(t, st)), n.resumeHint(t))
 		return st
 	}
 	next := n.resolve(t, st)
@@ -117,14 +129,13 @@ func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
 		return n.unimported(t, st, im, f)
 	}
 	if r := t.rejection(st, answer.Digest); r != nil {
-		n.reportRejected(t, r)
-		return unfailed(t, st)
+		return n.refuseRejected(t, st, r)
 	}
 	if n.own[t.revision(answer)] {
 		return n.looped(t, st, im, answer)
 	}
 	image, _ := stream.ParseImage(t.spec.From.Name) // asks has parsed it
-	return n.move(t, st, stream.Item{
+	return n.take(t, st, stream.Item{
 		Image: answer.Digest, DockerImageReference: image.Name() + "@" + answer.Digest,
 		From: image.String(), Cause: stream.CauseImport,
 	})
@@ -135,6 +146,9 @@ func (n *Next) unimported(t *tag, st *stream.Status, im Import, f *Failure) *str
 	n.report(t, stream.Error, f.Message, f.Hint)
 	if f.Reason == "" {
 		return st
+	}
+	if f.Reason == stream.ReasonNotFound {
+		st = withoutCandidate(st, t.ref)
 	}
 	return n.fail(t, st, f.Reason, importMessage(f.Reason, im.Reference))
 }
@@ -178,10 +192,9 @@ func (n *Next) followed(t *tag, st *stream.Status) *stream.Status {
 		return unfailed(t, st)
 	}
 	if r := t.rejection(st, head.Image); r != nil {
-		n.reportRejected(t, r)
-		return unfailed(t, st)
+		return n.refuseRejected(t, st, r)
 	}
-	return n.move(t, st, stream.Item{
+	return n.take(t, st, stream.Item{
 		Image: head.Image, DockerImageReference: head.DockerImageReference, Index: head.Index,
 		From: src.String(), Cause: stream.CauseFollow,
 	})
@@ -205,7 +218,7 @@ func adoptedTogether(t *tag, st *stream.Status, source *stream.Item) bool {
 // pinned takes an image from the history of a stream, once.
 func (n *Next) pinned(t *tag, st *stream.Status) *stream.Status {
 	if t.answered() {
-		return unfailed(t, st)
+		return unfailed(t, withoutCandidate(st, t.ref))
 	}
 	src, err := stream.ParseSource(t.ref, *t.spec.From)
 	if err != nil {
@@ -278,7 +291,10 @@ func (n *Next) move(t *tag, st *stream.Status, item stream.Item) *stream.Status 
 	next := clone(st, t.ref)
 	settleSource(next, t.source())
 	succeed(next)
-	record(next, item)
+	next.Candidate = nil
+	if record(next, item) && flaps(next) {
+		n.pauseItself(t, next)
+	}
 	return next
 }
 
@@ -286,7 +302,7 @@ func (n *Next) move(t *tag, st *stream.Status, item stream.Item) *stream.Status 
 func (n *Next) stands(t *tag, st *stream.Status, item stream.Item) bool {
 	head := st.Head()
 	return head != nil && head.Image == item.Image && head.DockerImageReference == item.DockerImageReference &&
-		st.Source.Equal(t.source()) && !failed(st) && len(st.Items) <= n.settings().HistoryLimit
+		st.Source.Equal(t.source()) && !failed(st) && st.Candidate == nil && len(st.Items) <= n.settings().HistoryLimit
 }
 
 // refuse records a fact that keeps the tag where it is, and reports it.
@@ -340,11 +356,27 @@ func (n *Next) report(t *tag, s stream.Severity, message, hint string) {
 	n.problems = append(n.problems, stream.Problem{Severity: s, Pos: t.spec.Pos, Ref: t.ref, Message: message, Hint: hint})
 }
 
-func (n *Next) reportRejected(t *tag, r *stream.Rejection) {
-	n.report(t, stream.Warning,
-		fmt.Sprintf("%s was taken back by %s and is not imported again", r.Image, short(r.Commit)),
-		"another digest is; to have this one again, change the tag's source or put the item back at the head of its status")
+// refuseRejected keeps a tag from a digest that people took back. Asking for it
+// explicitly does not help, and is an error that says so (semantics.md 6).
+func (n *Next) refuseRejected(t *tag, st *stream.Status, r *stream.Rejection) *stream.Status {
+	next := unfailed(t, withoutCandidate(st, t.ref))
+	by := ""
+	if r.Commit != "" {
+		by = " by " + short(r.Commit)
+	}
+	message, severity := fmt.Sprintf("%s was taken back%s and is not imported again", r.Image, by), stream.Warning
+	if !next.Source.Equal(t.source()) {
+		severity = stream.Error
+		message += ", although it was asked for"
+		next = clone(next, t.ref)
+		next.Source = t.source()
+	}
+	n.report(t, severity, message, "another digest is; to have this one again: imgstream resume "+argument(t.ref)+" --accept-rejected")
+	return next
 }
+
+// argument is how the command line names a tag.
+func argument(ref stream.Ref) string { return ref.Name + ":" + ref.Tag + " -n " + ref.Namespace }
 
 // cycles finds the tags that follow each other in a circle, each with its circle in
 // words. The circle is named from its first tag by name, so that all say the same.

@@ -125,15 +125,16 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 	for _, path := range present.Reverted() {
 		blame[path] = strings.Repeat("c0ffee", 7)[:40]
 	}
+	due := plan.Ripe(now, c.due)
 	own := map[string]bool{}
-	for _, revision := range present.Revisions(c.due, c.answers) {
+	for _, revision := range present.Revisions(due, c.answers) {
 		own[revision] = slices.Contains(strings.Fields(c.rest["own"]), revision)
 	}
-	out, err := present.Next(c.due, c.answers, blame, own, now).Edits(c.tip)
+	out, err := present.Next(due, c.answers, blame, own, now).Edits(c.tip)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return out, present.Imports(c.due, nil)
+	return out, present.Imports(due, nil)
 }
 
 func read(t *testing.T, tree fs.FS) *survey.Survey {

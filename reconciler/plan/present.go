@@ -83,15 +83,19 @@ func (p *Present) settle(t *tag) {
 		t.broken = true
 		return
 	}
+	was := p.base.status(t.ref)
 	switch {
-	case t.spec != nil && tookBack(p.base.status(t.ref).Head(), t.old):
-		t.rejected = p.base.status(t.ref).Head().Image
-		t.cur = reject(t)
+	case t.spec != nil && tookBack(was.Head(), t.old):
+		t.rejected = was.Head().Image
+		t.cur = reject(t, was)
+	case t.spec != nil && t.old == nil && was != nil && len(was.Rejected) > 0:
+		t.cur = clone(nil, t.ref)
+		t.cur.Source, t.cur.Rejected = t.source(), was.Rejected
 	case t.old == nil && t.stream != nil && (t.spec == nil || !t.spec.Blocked):
 		t.cur = p.seed(t)
 		t.adopted = t.cur != nil
 	}
-	t.cur = unreject(t.cur, t.ref)
+	t.cur = withoutRejectedCandidate(unreject(t.cur, t.ref), t.ref)
 }
 
 // tookBack reports whether people removed the head of imgstream's last push. An item
@@ -115,14 +119,26 @@ func tookBack(was *stream.Item, is *stream.Status) bool {
 const maxRejections = 10
 
 // reject is the status after the rejection of t.rejected; commit and time are
-// filled in by Next. The source is what the spec says now, so that nothing is due.
-func reject(t *tag) *stream.Status {
+// filled in by Next. The source is what the spec says now, so that nothing is due. What
+// was rejected before stays so: putting an older file back does not end a rejection.
+func reject(t *tag, was *stream.Status) *stream.Status {
 	st := clone(t.old, t.ref)
-	rest := slices.DeleteFunc(st.Rejected, func(r stream.Rejection) bool { return r.Image == t.rejected })
-	st.Rejected = slices.Insert(rest, 0, stream.Rejection{Image: t.rejected})
-	st.Rejected = st.Rejected[:min(len(st.Rejected), maxRejections)]
+	for _, r := range was.Rejected {
+		if !slices.ContainsFunc(st.Rejected, func(of stream.Rejection) bool { return of.Image == r.Image }) {
+			st.Rejected = append(st.Rejected, r)
+		}
+	}
+	slices.SortStableFunc(st.Rejected, func(a, b stream.Rejection) int { return strings.Compare(b.At, a.At) })
+	addRejection(st, stream.Rejection{Image: t.rejected})
 	st.Source = t.source()
 	return st
+}
+
+// addRejection puts a rejection in front.
+func addRejection(st *stream.Status, r stream.Rejection) {
+	rest := slices.DeleteFunc(st.Rejected, func(of stream.Rejection) bool { return of.Image == r.Image })
+	st.Rejected = slices.Insert(rest, 0, r)
+	st.Rejected = st.Rejected[:min(len(st.Rejected), maxRejections)]
 }
 
 // seed is the status that an export's history gives a tag that has none yet; nil when
@@ -154,26 +170,31 @@ func (t *tag) source() *stream.Source {
 
 // answered reports whether the last import, or a rejection, answered what the spec says now.
 func (t *tag) answered() bool {
-	return t.cur.Answers(t.source())
+	return t.cur != nil && t.cur.Source != nil && t.cur.Source.Equal(t.source())
 }
 
 // still reports whether a Problem keeps the tag as it is.
 func (t *tag) still() bool { return t.broken || t.spec == nil || t.spec.Blocked }
 
-// paused gives the reason people gave for the tag or its stream.
+// paused gives the reason why nothing of the tag moves: the one people gave for it or
+// its stream, or its own.
 func (t *tag) paused() (string, bool) {
 	if t.stream == nil || t.spec == nil {
 		return "", false
 	}
-	return t.stream.Paused(t.spec)
+	if reason, ok := t.stream.Paused(t.spec); ok {
+		return reason, true
+	}
+	c := pausedItself(t.cur)
+	return c.Message, c != stream.Condition{}
 }
 
-// Reverted are the status files whose rejection is not recorded yet, sorted: the
-// commits that changed them are asked for, and given to Next.
+// Reverted are the status files with a rejection whose commit is not recorded yet,
+// sorted: the commits that changed them are asked for, and given to Next.
 func (p *Present) Reverted() []string {
 	var paths []string
 	for _, t := range p.order {
-		if t.rejected != "" {
+		if t.unrecorded() {
 			paths = append(paths, p.statusPath(t.ref))
 		}
 	}

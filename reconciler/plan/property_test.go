@@ -49,6 +49,8 @@ func TestProperties(t *testing.T) {
 			"revert":   func(t *rapid.T) { w.t = t; w.revertFile() },
 			"rewind":   func(t *rapid.T) { w.t = t; w.rewind() },
 			"hand":     func(t *rapid.T) { w.t = t; w.editConsumer() },
+			"rollback": func(t *rapid.T) { w.t = t; w.rollback() },
+			"hours":    func(*rapid.T) { w.now = w.now.Add(2 * time.Hour) },
 		})
 		w.pass()
 		w.checkFollowers()
@@ -62,14 +64,21 @@ func (w *world) keep() { w.history = append(w.history, maps.Clone(w.tip)) }
 func (w *world) writeSpec(i int) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: image.openshift.io/v1\nkind: ImageStream\nmetadata: {name: s%d}\nspec:\n  tags:\n", i)
+	minAge := func() {
+		if rapid.IntRange(0, 2).Draw(w.t, "waits") == 0 {
+			b.WriteString("    annotations: {imgstream.dev/min-age: 3h}\n")
+		}
+	}
 	for tag := range tags {
 		fmt.Fprintf(&b, "  - name: t%d\n", tag)
 		switch rapid.IntRange(0, 5).Draw(w.t, "kind") {
 		case 0, 1:
 			fmt.Fprintf(&b, "    from: {kind: DockerImage, name: \"r.io/app:%d\"}\n", rapid.IntRange(0, sources-1).Draw(w.t, "source"))
 			fmt.Fprintf(&b, "    importPolicy: {scheduled: %v}\n", rapid.Bool().Draw(w.t, "scheduled"))
+			minAge()
 		case 2, 3:
 			fmt.Fprintf(&b, "    from: {kind: ImageStreamTag, name: \"s%d:t%d\"}\n", rapid.IntRange(0, streams).Draw(w.t, "followed"), rapid.IntRange(0, tags-1).Draw(w.t, "tag"))
+			minAge()
 		case 4:
 			fmt.Fprintf(&b, "    from: {kind: ImageStreamImage, name: \"s%d@%s\"}\n", rapid.IntRange(0, streams-1).Draw(w.t, "pinned"), digest(rapid.IntRange(0, variants-1).Draw(w.t, "digest"))[:9])
 		default:
@@ -133,22 +142,47 @@ func (w *world) editConsumer() {
 	w.keep()
 }
 
+// rollback is a person who takes a tag back, and commits what imgstream wrote.
+func (w *world) rollback() {
+	s := readView(w.t, w.tip)
+	ref := stream.Ref{
+		Namespace: stream.DefaultNamespace,
+		Name:      fmt.Sprintf("s%d", rapid.IntRange(0, streams-1).Draw(w.t, "stream")),
+		Tag:       fmt.Sprintf("t%d", rapid.IntRange(0, tags-1).Draw(w.t, "tag")),
+	}
+	to := rapid.SampledFrom([]string{"", "-1", "-2", digest(0)[:9], digest(1)}).Draw(w.t, "to")
+	r, err := plan.NewRollback(&s.View, plan.Operator{}, ref, to)
+	if err != nil {
+		return
+	}
+	w.tip[r.Path] = &fstest.MapFile{Data: r.Status(w.now).Encode()}
+	w.keep()
+	w.pass()
+	w.checkRolledBack(r, ref)
+}
+
+// checkRolledBack runs passes with every registry serving the image that was left: it
+// must not come back, and the next other one must come.
+func (w *world) checkRolledBack(r *plan.Rollback, ref stream.Ref) {
+	for range 3 {
+		if head := status(w.tip, r.Path).Head(); head == nil || head.Image == r.Left.Image {
+			w.t.Fatalf("%s: %s was rolled back and is back", ref, r.Left.Image)
+		}
+		w.pass()
+	}
+}
+
 // compute is a pass without its effect.
 func (w *world) compute(tip, base fs.FS, now time.Time) *plan.Outcome {
-	view := func(tree fs.FS) *plan.View {
-		s, err := survey.Read(tree)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		return &s.View
-	}
+	view := func(tree fs.FS) *plan.View { return &readView(w.t, tree).View }
 	var was *plan.View
 	if w.base != nil {
 		was = view(base)
 	}
 	present := plan.Look(view(tip), was, plan.Operator{})
+	due := plan.Ripe(now, plan.Always)
 	got, blame := plan.Answers{}, map[string]string{}
-	for _, q := range present.Imports(plan.Always, nil) {
+	for _, q := range present.Imports(due, nil) {
 		switch d := w.digests[q.Import.Reference]; d {
 		case "":
 			got[q.Import] = plan.Answer{Failure: &plan.Failure{Message: "down"}}
@@ -162,14 +196,22 @@ func (w *world) compute(tip, base fs.FS, now time.Time) *plan.Outcome {
 		blame[path] = strings.Repeat("0123", 10)
 	}
 	own := map[string]bool{}
-	for _, revision := range present.Revisions(plan.Always, got) {
+	for _, revision := range present.Revisions(due, got) {
 		own[revision] = revision == builtFrom(loop).Revision
 	}
-	out, err := present.Next(plan.Always, got, blame, own, now).Edits(tip)
+	out, err := present.Next(due, got, blame, own, now).Edits(tip)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return out
+}
+
+func readView(t *rapid.T, tree fs.FS) *survey.Survey {
+	s, err := survey.Read(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func apply(tip fstest.MapFS, out *plan.Outcome) fstest.MapFS {
@@ -198,7 +240,13 @@ func (w *world) pass() {
 	}
 	w.tip = after
 	w.keep()
-	if again := w.compute(w.tip, w.base, w.now.Add(time.Hour)); len(again.Changes) > 0 {
+	again := w.now.Add(time.Hour)
+	if ripe := out.Ripe; len(out.Changes) == 0 && !ripe.IsZero() && ripe.Before(again) {
+		again = ripe.Add(-time.Second) // an image that waited is not to be taken before
+	} else if len(out.Changes) > 0 {
+		again = w.now
+	}
+	if again := w.compute(w.tip, w.base, again); len(again.Changes) > 0 {
 		w.t.Fatalf("a second pass commits:\n%s", again.Changes[0].Message)
 	}
 }
@@ -267,10 +315,7 @@ func status(tree fstest.MapFS, path string) *stream.Status {
 // checkFollowers requires that every tag that follows another shows its image, through
 // any number of hops, unless a condition, a rejection or a pause says why not.
 func (w *world) checkFollowers() {
-	s, err := survey.Read(w.tip)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	s := readView(w.t, w.tip)
 	tree := s.View.Tree
 	for _, st := range tree.Streams {
 		for _, tag := range st.Tags {
@@ -282,7 +327,7 @@ func (w *world) checkFollowers() {
 				continue
 			}
 			own, followed := tree.Status[st.TagRef(tag.Name)], tree.Status[src]
-			if followed.Head() == nil || len(own.Conditions) > 0 {
+			if followed.Head() == nil || len(own.Conditions) > 0 || own.Candidate != nil {
 				continue
 			}
 			rejected := slices.ContainsFunc(own.Rejected, func(r stream.Rejection) bool { return r.Image == followed.Head().Image })

@@ -163,7 +163,6 @@ func (r *settingsReader) imports(o object) {
 	set.RepositoryLimit = r.count(e, "repositoryLimit", old.RepositoryLimit)
 	r.unbuilt(e, "repositoryLimit", set.RepositoryLimit != old.RepositoryLimit)
 	set.MinAge = r.duration(e, "minAge", old.MinAge)
-	r.unbuilt(e, "minAge", set.MinAge != old.MinAge)
 }
 
 func (r *settingsReader) history(o object) {

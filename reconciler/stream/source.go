@@ -37,6 +37,26 @@ func (s *Stream) Interval(tag *Tag, settings Settings) time.Duration {
 	return settings.Imports.Interval
 }
 
+// MinAge is how long a digest waits before the tag takes it; 0: not at all. The tag's
+// own annotation decides; without one an imported tag has its stream's, else the
+// settings', and a tag that follows another waits no second time. A digest that the
+// spec names (ImageStreamImage) never waits.
+func (s *Stream) MinAge(tag *Tag, settings Settings) time.Duration {
+	if tag.From == nil || tag.From.Kind == KindImageStreamImage {
+		return 0
+	}
+	if d, err := time.ParseDuration(tag.Annotations[AnnotationMinAge]); err == nil {
+		return d
+	}
+	if tag.From.Kind != KindDockerImage {
+		return 0
+	}
+	if d, err := time.ParseDuration(s.Annotations[AnnotationMinAge]); err == nil {
+		return d
+	}
+	return settings.Imports.MinAge
+}
+
 // Source is what a status records of the spec's source, with only what the spec
 // sets; nil for a tag that is only pushed to. ownNamespace is the stream's.
 func (t *Tag) Source(ownNamespace string) *Source {
@@ -65,6 +85,17 @@ func (t *Tag) Source(ownNamespace string) *Source {
 	return src
 }
 
+// Same says that both are the same place to take images from: Equal, whatever was
+// asked for once. A rejection holds as long as the source is the same.
+func (a *Source) Same(b *Source) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	asked := *a
+	asked.Reimport = b.Reimport
+	return asked.Equal(b)
+}
+
 // Equal says that an answer to one source is an answer to the other. Two nil
 // sources are equal.
 func (a *Source) Equal(b *Source) bool {
@@ -73,11 +104,6 @@ func (a *Source) Equal(b *Source) bool {
 	}
 	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name && a.Reference == b.Reference &&
 		a.ImportMode == b.ImportMode && a.Reimport == b.Reimport && maps.Equal(a.Policy, b.Policy)
-}
-
-// Answers says that the last import, or a rejection, answered a tag whose source is src.
-func (s *Status) Answers(src *Source) bool {
-	return s != nil && s.Source != nil && s.Source.Equal(src)
 }
 
 // IsScheduled says whether the tag is imported again as time passes: by the spec,

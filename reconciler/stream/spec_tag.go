@@ -17,9 +17,9 @@ var (
 
 	laterAnnotations = []string{
 		annotationPolicy, annotationPolicy + "-range", annotationPolicy + "-pattern", annotationPolicy + "-order",
-		annotationPrefix + "min-age", annotationPrefix + "platforms",
+		annotationPrefix + "platforms",
 	}
-	knownAnnotations = append([]string{AnnotationPaused, AnnotationReimport, AnnotationInterval}, laterAnnotations...)
+	knownAnnotations = append([]string{AnnotationPaused, AnnotationReimport, AnnotationInterval, AnnotationMinAge}, laterAnnotations...)
 )
 
 // tag reads one entry of spec.tags; ok is false where no name says which tag it
@@ -164,6 +164,10 @@ func (r *reader) annotations(o object, onTag bool) map[string]string {
 		case name == AnnotationInterval:
 			if d, err := time.ParseDuration(all[name]); err != nil || d <= 0 {
 				r.errorf(f.line, "write hours, minutes and seconds like 1h30m or 15m", "annotation %s: %q is not a time span", name, all[name])
+			}
+		case name == AnnotationMinAge:
+			if d, err := time.ParseDuration(all[name]); err != nil || d < 0 {
+				r.errorf(f.line, "write hours and minutes like 72h or 1h30m, or 0s for none", "annotation %s: %q is not a time span", name, all[name])
 			}
 		case slices.Contains(laterAnnotations, name):
 			r.later(f.line, "annotation "+name, "remove it, so that tags are imported as their source says")

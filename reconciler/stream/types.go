@@ -19,6 +19,7 @@ const (
 	AnnotationPaused   = "imgstream.dev/paused"   // the reason; nothing moves while it is there
 	AnnotationReimport = "imgstream.dev/reimport" // a changed value asks for one import
 	AnnotationInterval = "imgstream.dev/interval" // how often a scheduled tag is asked for
+	AnnotationMinAge   = "imgstream.dev/min-age"  // how long a new digest waits before it is taken
 
 	annotationPolicy = "imgstream.dev/policy" // and those that begin with it and "-"
 )
@@ -77,7 +78,6 @@ type Stream struct {
 	Pos                   Pos
 	Labels                map[string]string
 	Annotations           map[string]string
-	Created               string // metadata.creationTimestamp of an export, RFC 3339; "" where there is none
 	LookupLocal           bool   // spec.lookupPolicy.local
 	DockerImageRepository string // spec.dockerImageRepository; "" when unset
 	Tags                  []Tag  // in the order written; names are unique
@@ -166,20 +166,23 @@ type Candidate struct {
 // Rejection is a digest that people took back: not to be imported again.
 type Rejection struct {
 	Image  string
-	Commit string // the commit that took it back, in full
+	Commit string // the commit that took it back, in full; "" until a pass has found it
 	At     string // RFC 3339
 }
 
 // Condition types and reasons. Success is the absence of a condition.
 const (
 	ConditionImportSuccess = "ImportSuccess"
+	ConditionPaused        = "Paused" // the tag paused itself
 	StatusFalse            = "False"
+	StatusTrue             = "True"
 
 	ReasonNotFound  = "NotFound"
 	ReasonInvalid   = "Invalid"
 	ReasonForbidden = "Forbidden"
 	ReasonCycle     = "ReferenceCycle"
 	ReasonBuildLoop = "BuildLoop" // built from a commit of imgstream itself
+	ReasonFlapping  = "Flapping"  // of ConditionPaused: the registry's tag goes to and fro
 )
 
 // Condition is something that is wrong with a tag.
