@@ -30,6 +30,7 @@ func newRegistries(cfg config.Config) (*registries, error) {
 	r.opts = registry.Options{
 		UserAgent: "imgstream/" + buildVersion(), Hosts: hostsOf(cfg),
 		Concurrency: cfg.Limits.Concurrency, HostConcurrency: cfg.Limits.HostConcurrency,
+		Contents: registry.NewContents(),
 	}
 	_, err := r.client("")
 	return r, err

@@ -5,6 +5,12 @@
 // give the same bytes.
 package plan
 
+import (
+	"strings"
+
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
 // Import is one question to a registry: what does this reference point to? It is
 // comparable: one question is asked once in a pass, however many tags ask it.
 type Import struct {
@@ -14,20 +20,49 @@ type Import struct {
 	// Scope names the operator's credentials that are bound to the asking tags'
 	// namespaces or paths; "" for those that everybody may use.
 	Scope string
+	// Legacy asks for one image of an index instead of the index.
+	Legacy bool
+	// Prefer says which image of an index is taken by Legacy, and speaks for the index
+	// else, the most wanted first: platforms with commas between them, parts of which may
+	// be empty (/arm64). "" is linux/amd64, which is also what comes after them.
+	Prefer string
+	// Exists asks only whether the registry still has the Reference, which is by digest.
+	Exists bool
+}
+
+// Prefers takes Prefer apart.
+func (im Import) Prefers() []stream.Platform {
+	var all []stream.Platform
+	for s := range strings.SplitSeq(im.Prefer, ",") {
+		parts := append(strings.Split(s, "/"), "", "")
+		if p := (stream.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]}); p != (stream.Platform{}) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // Question is an Import with what is already known about it.
 type Question struct {
 	Import Import
-	// Known are the digests that every asking tag has in its history. An answer
-	// that is one of them needs no content to be fetched.
+	// Known are the digests that every asking tag has in its history, and that are
+	// described as the settings want it. An answer that is one of them needs no content
+	// to be fetched.
 	Known []string
+	// Children are the Known images that the asking tags took from an index, by its digest.
+	Children map[string]string
 }
 
 // Answer is what a registry said. A failed lookup is an answer.
 type Answer struct {
-	Digest  string // sha256:… or sha512:…; "" when Failure is set
-	Labels  Labels // of the image; empty for a digest that was known, and when they could not be read
+	Digest string // sha256:… or sha512:…; "" when Failure is set
+	Index  string // the index that Digest was taken from; "" unless Legacy took it from one
+
+	// What Digest holds; empty for a digest that was known.
+	Platforms []stream.Platform     // of the image, or of the index; none when they could not be read
+	Image     *stream.ImageMetadata // as Fit gives it, with its environment; nil when it could not be read
+	Labels    Labels                // empty when they could not be read
+
 	Failure *Failure
 }
 

@@ -45,6 +45,7 @@ var (
 	errHeadUnusable   = errors.New("HEAD tells no digest")
 	errNotClean       = errors.New("repository with empty or upward parts")
 	errNotAManifest   = errors.New("not an image manifest")
+	errNoImages       = errors.New("index without images")
 )
 
 type forbiddenAddressError struct{ address string }
@@ -166,6 +167,8 @@ func contentVerdict(ref name.Reference, host string, err error) *verdict {
 		return fact(stream.ReasonInvalid, "%s is not an image: its content is no image manifest or index", shown)
 	case errors.As(err, &mediaType) && mediaType.got.IsSchema1():
 		return fact(stream.ReasonInvalid, "%s is an image of the old schema 1, which is not supported: push it again with a current tool", shown)
+	case errors.Is(err, errNoImages):
+		return fact(stream.ReasonInvalid, "%s is an index without images, so that importMode: Legacy has none to take", shown)
 	case errors.As(err, &mediaType) && isForeign(mediaType.got):
 		return fact(stream.ReasonInvalid, "%s is not an image: its media type is %q", shown, mediaType.got)
 	case errors.As(err, &mediaType):

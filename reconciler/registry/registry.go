@@ -14,8 +14,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/singleflight"
-
-	"github.com/imgstream/imgstream/reconciler/plan"
 )
 
 // Options are the operator's. The zero value asks every host over HTTPS with the
@@ -30,6 +28,8 @@ type Options struct {
 
 	Concurrency     int // questions under way at once; 0: 16
 	HostConcurrency int // the same for one host; 0: 8
+
+	Contents *Contents // what digests hold; nil: one of the Client's own
 
 	UserAgent string // comes before go-containerregistry's own
 	Logger    *slog.Logger
@@ -54,8 +54,8 @@ type Host struct {
 }
 
 // Client answers questions. It is safe for concurrent use, and is kept for as long
-// as its options hold: it remembers tokens, connections, the digests whose content
-// it verified with their labels, and the hosts that are down.
+// as its options hold: it remembers tokens, connections, what the digests hold whose
+// content it verified, and the hosts that are down.
 type Client struct {
 	opts      Options
 	policies  map[string]policy // by canonical host
@@ -64,11 +64,10 @@ type Client struct {
 	puller    *remote.Puller
 	slots     chan struct{}
 	questions singleflight.Group
-	contents  singleflight.Group
+	contents  *Contents
 
-	mu       sync.Mutex
-	hosts    map[string]*host
-	verified map[string]plan.Labels // by digest whose content was verified
+	mu    sync.Mutex
+	hosts map[string]*host
 }
 
 // New checks the options and reads the CA files. It connects to nothing.
@@ -95,8 +94,8 @@ func New(opts Options) (*Client, error) {
 	return &Client{
 		opts: opts, policies: policies, keychain: keys, transport: tr, puller: puller,
 		slots:    make(chan struct{}, opts.Concurrency),
+		contents: opts.Contents,
 		hosts:    map[string]*host{},
-		verified: map[string]plan.Labels{},
 	}, nil
 }
 
@@ -115,6 +114,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Contents == nil {
+		o.Contents = NewContents()
 	}
 	if o.Backoff == nil {
 		o.Backoff = []time.Duration{200 * time.Millisecond, time.Second}

@@ -3,9 +3,9 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -19,7 +19,7 @@ import (
 // Resolve answers one question. Callers that ask the same at the same time share
 // one answer. There is no error: a failed lookup is an answer.
 func (c *Client) Resolve(ctx context.Context, q plan.Question) plan.Answer {
-	key := q.Import.Reference + "\n" + strings.Join(slices.Sorted(slices.Values(q.Known)), "\n")
+	key := fmt.Sprint(q.Import, slices.Sorted(slices.Values(q.Known)), q.Children) // maps are printed sorted
 	a, _ := once(ctx, &c.questions, key, func() (plan.Answer, error) {
 		return c.resolve(ctx, q), ctx.Err()
 	})
@@ -47,19 +47,31 @@ func (c *Client) resolve(ctx context.Context, q plan.Question) plan.Answer {
 	if err != nil {
 		return plan.Answer{Failure: invalidReference(q.Import.Reference)}
 	}
-	if d, ok := source.(name.Digest); ok && slices.Contains(q.Known, d.DigestStr()) {
-		return plan.Answer{Digest: d.DigestStr()}
+	if d, ok := source.(name.Digest); ok && !q.Import.Exists {
+		if a, known := recorded(q, d.DigestStr(), q.Import.Legacy); known {
+			return a
+		}
 	}
 	for _, m := range c.policies[source.Context().RegistryStr()].mirrors {
 		ref, err := c.at(m, source)
 		if err != nil {
 			continue // the source's repository has no legal name there
 		}
-		if a := c.ask(ctx, ref, q.Known); a.Failure == nil {
+		if a := c.ask(ctx, ref, q); a.Failure == nil {
 			return a
 		}
 	}
-	return c.ask(ctx, source, q.Known)
+	return c.ask(ctx, source, q)
+}
+
+// recorded is the answer that the history of the asking tags has for a digest. Of an
+// index from which one image is to be taken, that is the image that was.
+func recorded(q plan.Question, digest string, index bool) (plan.Answer, bool) {
+	if q.Import.Legacy && index {
+		child := q.Children[digest]
+		return plan.Answer{Digest: child, Index: digest}, child != ""
+	}
+	return plan.Answer{Digest: digest}, slices.Contains(q.Known, digest)
 }
 
 // parse reads a fully qualified reference. A host that may be asked without TLS is
@@ -94,7 +106,7 @@ func (c *Client) at(m mirror, source name.Reference) (name.Reference, error) {
 }
 
 // ask puts the question to one host, within the bounds of that host.
-func (c *Client) ask(ctx context.Context, ref name.Reference, known []string) plan.Answer {
+func (c *Client) ask(ctx context.Context, ref name.Reference, q plan.Question) plan.Answer {
 	h := c.host(ref.Context().RegistryStr())
 	leave, err := c.enter(ctx, h)
 	if err != nil {
@@ -106,11 +118,11 @@ func (c *Client) ask(ctx context.Context, ref name.Reference, known []string) pl
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.opts.Timeouts.Question)
 	defer cancel()
-	digest, err := c.digest(bounded, ref, known)
+	answer, err := c.look(bounded, ref, q)
 	switch {
 	case err == nil:
 		h.record(c.opts.Now(), nil, c.opts.Logger)
-		return plan.Answer{Digest: digest, Labels: c.labelsOf(digest)}
+		return answer
 	case ctx.Err() != nil:
 		return plan.Answer{Failure: stopped(h.name)}
 	}
@@ -119,70 +131,118 @@ func (c *Client) ask(ctx context.Context, ref name.Reference, known []string) pl
 	return plan.Answer{Failure: &v.failure}
 }
 
-// digest asks for the digest of a reference, and for the content only when the
-// digest is new.
-func (c *Client) digest(ctx context.Context, ref name.Reference, known []string) (string, error) {
-	if d, ok := ref.(name.Digest); ok && !c.isVerified(d.DigestStr()) {
-		return d.DigestStr(), c.verify(ctx, d, nil)
+// look asks for the digest of a reference, and for the content only when it is new.
+func (c *Client) look(ctx context.Context, ref name.Reference, q plan.Question) (plan.Answer, error) {
+	if d, ok := ref.(name.Digest); ok && c.contents.get(d.DigestStr(), c.opts.Now()) == nil && !slices.Contains(q.Known, d.DigestStr()) {
+		ct, err := c.content(ctx, d, nil) // the content is the proof that it is there
+		if err != nil {
+			return plan.Answer{}, err
+		}
+		return c.answer(ctx, d, ct, q)
 	}
-	digest, m, err := c.head(ctx, ref)
+	digest, index, m, err := c.head(ctx, ref)
 	if err != nil {
-		return "", err
+		return plan.Answer{}, err
 	}
-	if slices.Contains(known, digest) || c.isVerified(digest) {
-		return digest, nil
+	if a, known := recorded(q, digest, index); known {
+		return a, nil
 	}
-	err = c.verify(ctx, ref.Context().Digest(digest), m)
+	d := ref.Context().Digest(digest)
+	ct, err := c.content(ctx, d, m)
 	if isNotFound(err) {
-		return "", &goneError{digest: digest}
+		return plan.Answer{}, &goneError{digest: digest}
 	}
-	return digest, err
+	if err != nil {
+		return plan.Answer{}, err
+	}
+	return c.answer(ctx, d, ct, q)
 }
 
-// head asks where a reference points to. A registry of which only GET tells that
-// gives the manifest with it; else that is nil.
-func (c *Client) head(ctx context.Context, ref name.Reference) (string, *manifest, error) {
+// answer says what the content of d means for the question: of an index, one image is
+// taken, or speaks for it.
+func (c *Client) answer(ctx context.Context, d name.Digest, ct *content, q plan.Question) (plan.Answer, error) {
+	a := plan.Answer{Digest: d.DigestStr(), Platforms: ct.platforms(), Image: ct.image, Labels: ct.labels}
+	if !ct.index {
+		return a, nil
+	}
+	child := ct.preferred(q.Import.Prefers())
+	if q.Import.Legacy {
+		return c.taken(ctx, d, child, a, q)
+	}
+	a.Image = ct.spokenFor(nil)
+	if child == "" {
+		return a, nil
+	}
+	of, err := c.content(ctx, d.Context().Digest(child), nil)
+	switch {
+	case ctx.Err() != nil:
+		return plan.Answer{}, ctx.Err()
+	case isNotFound(err): // the index says that it is there, and it is not: nothing speaks for it
+	case err != nil:
+		a.Image = nil
+	default:
+		a.Image, a.Labels = ct.spokenFor(of), of.labels
+	}
+	return a, nil
+}
+
+// taken is the answer of one image instead of its index.
+func (c *Client) taken(ctx context.Context, index name.Digest, child string, a plan.Answer, q plan.Question) (plan.Answer, error) {
+	if child == "" {
+		return plan.Answer{}, errNoImages
+	}
+	a = plan.Answer{Digest: child, Index: index.DigestStr(), Platforms: a.Platforms}
+	if slices.Contains(q.Known, child) {
+		return a, nil
+	}
+	ct, err := c.content(ctx, index.Context().Digest(child), nil)
+	if isNotFound(err) {
+		return plan.Answer{}, &goneError{digest: child}
+	}
+	if err != nil {
+		return plan.Answer{}, err
+	}
+	a.Image, a.Labels = ct.image, ct.labels
+	return a, nil
+}
+
+// head asks where a reference points to, and whether that is an index. A registry of
+// which only GET tells that gives the manifest with it; else that is nil.
+func (c *Client) head(ctx context.Context, ref name.Reference) (digest string, index bool, m *manifest, err error) {
 	desc, err := c.puller.Head(ctx, ref)
 	switch {
 	case isHeadUnsupported(err):
 		m, err := c.fetch(ctx, ref)
 		if err != nil {
-			return "", nil, err
+			return "", false, nil, err
 		}
-		return m.digest, m, nil
+		return m.digest, m.mediaType.IsIndex(), m, nil
 	case err != nil:
-		return "", nil, err
+		return "", false, nil, err
 	}
-	return desc.Digest.String(), nil, nil
+	return desc.Digest.String(), desc.MediaType.IsIndex(), nil, nil
 }
 
-// verify fetches the content of a digest, if m is not it, and the labels once in
-// the life of the client, whichever repository asks first.
-func (c *Client) verify(ctx context.Context, d name.Digest, m *manifest) error {
-	_, err := once(ctx, &c.contents, d.DigestStr(), func() (struct{}, error) {
-		if c.isVerified(d.DigestStr()) {
-			return struct{}{}, nil
+// content gives what a digest holds, and fetches it, if m is not it, once, whichever
+// repository asks first.
+func (c *Client) content(ctx context.Context, d name.Digest, m *manifest) (*content, error) {
+	return once(ctx, &c.contents.fetching, d.DigestStr(), func() (*content, error) {
+		if ct := c.contents.get(d.DigestStr(), c.opts.Now()); ct != nil {
+			return ct, nil
 		}
-		return struct{}{}, c.learn(ctx, d, m)
+		if m == nil {
+			var err error
+			if m, err = c.fetch(ctx, d); err != nil {
+				return nil, err
+			}
+		}
+		ct, err := c.learn(ctx, d.Context(), m)
+		if err != nil {
+			return nil, err
+		}
+		c.contents.put(d.DigestStr(), ct)
+		return ct, nil
 	})
-	return err
-}
-
-func (c *Client) learn(ctx context.Context, d name.Digest, m *manifest) error {
-	if m == nil {
-		var err error
-		if m, err = c.fetch(ctx, d); err != nil {
-			return err
-		}
-	}
-	labels, err := c.labels(ctx, d.Context(), m)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.verified[m.digest] = labels
-	return nil
 }
 
 // manifest is an image manifest or an index whose bytes are what the digest says.
@@ -205,19 +265,6 @@ func (c *Client) fetch(ctx context.Context, ref name.Reference) (*manifest, erro
 	return &manifest{digest: desc.Digest.String(), mediaType: mediaType, bytes: desc.Manifest}, nil
 }
 
-func (c *Client) isVerified(digest string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, verified := c.verified[digest]
-	return verified
-}
-
-func (c *Client) labelsOf(digest string) plan.Labels {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.verified[digest]
-}
-
 // isHeadUnsupported says that only GET can tell the digest: the registry does not
 // know HEAD, or answers it without what is needed.
 func isHeadUnsupported(err error) bool {
@@ -234,4 +281,10 @@ func isHeadUnsupported(err error) bool {
 func isNotFound(err error) bool {
 	var terr *remoteerr.Error
 	return errors.As(err, &terr) && terr.StatusCode == http.StatusNotFound && manifestOf(terr.Request) != ""
+}
+
+// isMissing says that a registry does not have a blob.
+func isMissing(err error) bool {
+	var terr *remoteerr.Error
+	return errors.As(err, &terr) && terr.StatusCode == http.StatusNotFound
 }

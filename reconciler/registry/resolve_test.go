@@ -57,7 +57,7 @@ func TestContentIsFetchedOnceHoweverLateTheSecondComes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.verify(t.Context(), ref.(name.Digest), nil); err != nil {
+		if _, err := c.content(t.Context(), ref.(name.Digest), nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -223,6 +223,7 @@ func TestConcurrentQuestions(t *testing.T) {
 		for im := range want {
 			all.Go(func() {
 				answer := c.Resolve(t.Context(), plan.Question{Import: im})
+				answer.Image, answer.Platforms = nil, nil
 				mu.Lock()
 				defer mu.Unlock()
 				got[im] = answer

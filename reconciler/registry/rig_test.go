@@ -205,9 +205,7 @@ func (r *rig) wantFailure(t *testing.T, got plan.Answer, reason, message string)
 
 func wantDigest(t *testing.T, got plan.Answer, digest string) {
 	t.Helper()
-	if diff := cmp.Diff(plan.Answer{Digest: digest}, got); diff != "" {
-		t.Errorf("answer (-want +got):\n%s", diff)
-	}
+	wantAnswer(t, got, plan.Answer{Digest: digest})
 }
 
 // manifests matches requests for manifests, and lets everything else pass.

@@ -21,6 +21,10 @@ const (
 	AnnotationInterval = "imgstream.dev/interval" // how often a scheduled tag is asked for
 	AnnotationMinAge   = "imgstream.dev/min-age"  // how long a new digest waits before it is taken
 
+	// AnnotationPlatforms are the platforms that an image must have to be taken, with
+	// commas between them; "" is none, whatever the settings require.
+	AnnotationPlatforms = "imgstream.dev/platforms"
+
 	annotationPolicy = "imgstream.dev/policy" // and those that begin with it and "-"
 )
 
