@@ -27,6 +27,10 @@ type Image struct {
 	Name   string // the repository: quay.io/keycloak/keycloak
 	Tag    string // for people: 25.0.3; "" = unknown, what stands there is left
 	Digest string // sha256:…
+
+	// Pinned says that the repository need not have the tag: where a tag stands alone,
+	// it becomes TAG@digest.
+	Pinned bool
 }
 
 // Problem is one finding in a file.

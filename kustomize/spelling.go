@@ -50,6 +50,9 @@ func (u Use) spell(img Image) string {
 	case PartDigest:
 		return img.Digest
 	case PartTag:
+		if img.Pinned && !strings.Contains(old, "@") && firstOf(img.Tag, old) != "" {
+			old += "@"
+		}
 		return spellTag(old, img)
 	}
 	if _, tag, _ := splitPullSpec(old); tag != "" {
@@ -67,6 +70,19 @@ func spellTag(old string, img Image) string {
 		return tag + "@" + img.Digest
 	}
 	return tag
+}
+
+// Repository is the name of the image that the place shows now; "" for one that shows
+// only a tag or a digest.
+func (u Use) Repository() string {
+	switch {
+	case u.entry != nil:
+		return u.entry.repository()
+	case u.Part == Whole || u.Part == PartName:
+		repository, _, _ := splitPullSpec(u.value.text)
+		return repository
+	}
+	return ""
 }
 
 // entryEdits are the edits of an images: entry (product.md 2, "Spellings of an

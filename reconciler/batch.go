@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ type waiting struct {
 	limit       time.Duration // after since, what waits is given up and asked for anew
 	changes     string
 	got         plan.Answers // what the changes rest on; asked for once
+	made        plan.Copies  // likewise; none that failed
 }
 
 // keepAnswers is how long answers are kept for changes that could not be published.
@@ -25,11 +27,18 @@ func (w *waiting) holds(now time.Time) bool {
 
 // keep holds on to the answers of changes that could not be published, so that trying
 // again asks nothing.
-func (r *Reconciler) keep(got plan.Answers) {
+func (r *Reconciler) keep(got plan.Answers, made plan.Copies) {
 	if !r.waiting.holds(r.Now()) {
 		r.waiting = &waiting{since: r.Now(), limit: keepAnswers}
 	}
-	r.waiting.got = got
+	r.waiting.hold(got, made)
+}
+
+// hold takes answers and the copies that were made; those that failed are tried again.
+func (w *waiting) hold(got plan.Answers, made plan.Copies) {
+	w.got = got
+	w.made = maps.Clone(made)
+	maps.DeleteFunc(w.made, func(_ plan.Copy, f *plan.Failure) bool { return f != nil })
 }
 
 // due makes the tags whose answers wait due again, so that they raise the same changes.
@@ -47,7 +56,7 @@ func (w *waiting) due(due plan.Due) plan.Due {
 
 // wait reports whether the changes of a pass are to wait: until nothing was added for
 // batching.quiet, and at the most for batching.max.
-func (r *Reconciler) wait(report *Report, got plan.Answers) bool {
+func (r *Reconciler) wait(report *Report, got plan.Answers, made plan.Copies) bool {
 	batching := report.View.Tree.Settings.Batching
 	if batching.Quiet <= 0 {
 		return false
@@ -61,7 +70,7 @@ func (r *Reconciler) wait(report *Report, got plan.Answers) bool {
 		r.waiting = &waiting{since: now, limit: batching.Max + keepAnswers}
 	}
 	w := r.waiting
-	w.got = got
+	w.hold(got, made)
 	if w.changes != changes.String() {
 		w.changes, w.last = changes.String(), now
 	}

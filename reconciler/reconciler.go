@@ -36,6 +36,7 @@ type Resolver interface {
 type Reconciler struct {
 	Repo     Repo
 	Resolver Resolver
+	Copier   Copier // of an Operator with a LocalRegistry; else it is not asked
 	Now      func() time.Time
 
 	Operator plan.Operator // zero: no operator's settings
@@ -62,6 +63,7 @@ const (
 	StepRead    Step = "read"    // read and parse what changed
 	StepResolve Step = "resolve" // ask registries
 	StepPlan    Step = "plan"    // compute the next state and its bytes
+	StepCopy    Step = "copy"    // bring images into the local registry
 	StepPush    Step = "push"
 )
 
@@ -98,8 +100,9 @@ type Report struct {
 	Changes   []plan.Change
 	Problems  []stream.Problem // sorted by position
 	Notice    string           // of the server, such as a refused refs/imgstream/…
-	WaitUntil time.Time        // Changes wait for more until then; zero: nothing waits
+	WaitUntil time.Time        // Changes wait for more until then, or copies to be tried again; zero: nothing waits
 	Ripe      time.Time        // when the next candidate is old enough to be taken; zero: there is none
+	Uncopied  int              // images that could not be copied into the local registry
 }
 
 // Failed reports whether a problem needs somebody to mend something.
@@ -121,15 +124,16 @@ const maxAttempts = 8
 // Answers are kept when the branch moves meanwhile, and nothing is asked twice but what
 // somebody else moved: an answer must not be older than the branch that it changes.
 func (r *Reconciler) Pass(ctx context.Context, req Request) (Report, error) {
-	got := plan.Answers{}
+	got, made := plan.Answers{}, plan.Copies{}
 	if r.waiting.holds(r.Now()) {
 		maps.Copy(got, r.waiting.got)
+		maps.Copy(made, r.waiting.made)
 		req.Due = r.waiting.due(req.Due)
 	} else {
 		r.answered = nil
 	}
 	for attempt := 1; ; attempt++ {
-		report, err := r.attempt(ctx, req, got)
+		report, err := r.attempt(ctx, req, got, made)
 		report.Attempts, report.Asked = attempt, len(got)
 		if err == nil || attempt == maxAttempts || !again(err) {
 			return report, err
@@ -168,7 +172,7 @@ func pause(ctx context.Context, attempt int, rev gitstore.Rev) error {
 }
 
 // attempt is a pass over one commit.
-func (r *Reconciler) attempt(ctx context.Context, req Request, got plan.Answers) (Report, error) {
+func (r *Reconciler) attempt(ctx context.Context, req Request, got plan.Answers, made plan.Copies) (Report, error) {
 	r.progress("reading the branch")
 	done := r.observe(StepFetch)
 	snap, err := r.Repo.Snapshot(ctx)
@@ -180,21 +184,28 @@ func (r *Reconciler) attempt(ctx context.Context, req Request, got plan.Answers)
 		return s.report, nil
 	}
 	r.settled = nil
-	report, err := r.compute(ctx, req, snap, got)
+	report, err := r.compute(ctx, req, snap, got, made)
 	switch {
 	case err != nil, req.DryRun:
 		return report, err
 	case len(report.Changes) == 0:
 		r.waiting = nil
+	case req.Batch && r.wait(&report, got, made):
 		return report, nil
-	case req.Batch && r.wait(&report, got):
-		return report, nil
+	default:
+		if report, err = r.publish(ctx, report, got, made); err != nil {
+			return report, err
+		}
 	}
-	return r.publish(ctx, report, got)
+	if report.Uncopied > 0 {
+		r.keep(got, made)
+		report.WaitUntil = r.Now().Add(retryCopies)
+	}
+	return report, nil
 }
 
 // compute finds what is to change on a commit, and asks registries what that needs.
-func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Snapshot, got plan.Answers) (Report, error) {
+func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Snapshot, got plan.Answers, made plan.Copies) (Report, error) {
 	report := Report{Rev: snap.Rev, Tree: snap.FS}
 	done := r.observe(StepRead)
 	tip, base, err := r.survey(snap)
@@ -225,28 +236,42 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	if err != nil {
 		return report, err
 	}
-	defer r.observe(StepPlan)()
-	out, err := present.Next(req.Due, got, blame, own, r.Now()).Edits(snap.FS)
+	var copying time.Duration
+	defer r.observe(StepPlan, &copying)()
+	next, err := r.copied(ctx, req, func(made plan.Copies) *plan.Next {
+		return present.Copied(made).Next(req.Due, got, blame, own, r.Now())
+	}, made, &copying)
 	if err != nil {
 		return report, err
 	}
-	report.Changes, report.Ripe = out.Changes, out.Ripe
+	out, err := next.Edits(snap.FS)
+	if err != nil {
+		return report, err
+	}
+	report.Changes, report.Ripe, report.Uncopied = out.Changes, out.Ripe, uncopied(made)
 	if report.Problems, err = r.problems(ctx, snap, tip, base, out); err != nil {
 		return report, err
 	}
-	if len(out.Changes) == 0 {
+	if len(out.Changes) == 0 && report.Uncopied == 0 {
 		r.settled = &settled{rev: snap.Rev, base: snap.Base, pending: len(present.Imports(nil, nil)) > 0, report: report}
 	}
 	return report, nil
 }
 
-// observe starts the clock of a step; what it returns stops it.
-func (r *Reconciler) observe(step Step) (done func()) {
+// observe starts the clock of a step; what it returns stops it, and leaves out what
+// other steps took meanwhile.
+func (r *Reconciler) observe(step Step, others ...*time.Duration) (done func()) {
 	if r.Observe == nil {
 		return func() {}
 	}
 	start := time.Now()
-	return func() { r.Observe(step, time.Since(start)) }
+	return func() {
+		took := time.Since(start)
+		for _, other := range others {
+			took -= *other
+		}
+		r.Observe(step, took)
+	}
 }
 
 // survey reads the tip and imgstream's last push, each at the cost of what changed.
@@ -291,7 +316,7 @@ func (r *Reconciler) blame(ctx context.Context, snap gitstore.Snapshot, paths []
 	return blame, nil
 }
 
-func (r *Reconciler) publish(ctx context.Context, report Report, got plan.Answers) (Report, error) {
+func (r *Reconciler) publish(ctx context.Context, report Report, got plan.Answers, made plan.Copies) (Report, error) {
 	r.progress("pushing")
 	defer r.observe(StepPush)()
 	settings := report.View.Tree.Settings
@@ -304,7 +329,7 @@ func (r *Reconciler) publish(ctx context.Context, report Report, got plan.Answer
 	}
 	published, err := r.Repo.Commit(ctx, report.Rev, chain)
 	if err != nil {
-		r.keep(got)
+		r.keep(got, made)
 		_, rejected := errors.AsType[*gitstore.RejectedError](err)
 		if rejected || errors.Is(err, gitstore.ErrConflict) || ctx.Err() != nil {
 			return report, err

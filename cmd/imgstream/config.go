@@ -211,6 +211,9 @@ func summary(cfg config.Config) string {
 		fmt.Fprintf(w, "  registry %s\t%s\n", r.Host, strings.Join(registryFacts(r), "; "))
 	}
 	_ = w.Flush()
+	if cfg.LocalRegistry != "" {
+		fmt.Fprintf(&b, "  local registry %s\n", cfg.LocalRegistry)
+	}
 	if len(cfg.AllowedRegistries) > 0 {
 		fmt.Fprintf(&b, "  allowed registries %s\n", allowedNames(cfg.AllowedRegistries))
 	}

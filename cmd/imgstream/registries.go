@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,11 +26,12 @@ type registries struct {
 	clients map[string]*registry.Client // by plan.Import.Scope
 }
 
-func newRegistries(cfg config.Config) (*registries, error) {
+// newRegistries tells log, which may be nil, of hosts that are down and of copies.
+func newRegistries(cfg config.Config, log *slog.Logger) (*registries, error) {
 	r := &registries{cfg: cfg, clients: map[string]*registry.Client{}}
 	r.opts = registry.Options{
 		UserAgent: "imgstream/" + buildVersion(), Hosts: hostsOf(cfg),
-		Concurrency: cfg.Limits.Concurrency, HostConcurrency: cfg.Limits.HostConcurrency,
+		Concurrency: cfg.Limits.Concurrency, HostConcurrency: cfg.Limits.HostConcurrency, Logger: log,
 		Contents: registry.NewContents(),
 	}
 	_, err := r.client("")
@@ -69,20 +71,50 @@ func (r *registries) scope(_ stream.Image, tag stream.Ref, file string) string {
 	return strings.Join(entries, ",")
 }
 
+// operator is what plans are made with.
+func (r *registries) operator() plan.Operator {
+	return plan.Operator{Scope: r.scope, LocalRegistry: r.cfg.LocalRegistry}
+}
+
 // Resolve is of reconciler.Resolver.
 func (r *registries) Resolve(ctx context.Context, q plan.Question) plan.Answer {
-	host, _, _ := strings.Cut(q.Import.Reference, "/")
-	if !r.cfg.AllowedRegistries.Allowed(host, r.plain(host)) {
-		return plan.Answer{Failure: &plan.Failure{
-			Reason: stream.ReasonForbidden, Message: r.cfg.AllowedRegistries.Refusal(host),
-			Hint: "the operator's allowedRegistries decide",
-		}}
+	if f := r.refused(q.Import.Reference); f != nil {
+		return plan.Answer{Failure: f}
 	}
 	client, err := r.client(q.Import.Scope)
 	if err != nil {
 		return plan.Answer{Failure: &plan.Failure{Message: err.Error()}}
 	}
 	return client.Resolve(ctx, q)
+}
+
+// Copy is of reconciler.Copier.
+func (r *registries) Copy(ctx context.Context, c plan.Copy, told func(done, total int64)) *plan.Failure {
+	if f := r.refused(c.From); f != nil {
+		return f
+	}
+	from, err1 := r.client(c.FromScope)
+	to, err2 := r.client(c.ToScope)
+	if err := errors.Join(err1, err2); err != nil {
+		return &plan.Failure{Message: err.Error()}
+	}
+	return to.Copy(ctx, c, from, told)
+}
+
+// refused gives the failure of a reference that the operator does not allow. The local
+// registry is always allowed (openshift.md 1.8).
+func (r *registries) refused(reference string) *plan.Failure {
+	if r.cfg.LocalRegistry != "" && strings.HasPrefix(reference, r.cfg.LocalRegistry+"/") {
+		return nil
+	}
+	host, _, _ := strings.Cut(reference, "/")
+	if r.cfg.AllowedRegistries.Allowed(host, r.plain(host)) {
+		return nil
+	}
+	return &plan.Failure{
+		Reason: stream.ReasonForbidden, Message: r.cfg.AllowedRegistries.Refusal(host),
+		Hint: "the operator's allowedRegistries decide",
+	}
 }
 
 func (r *registries) plain(host string) bool {

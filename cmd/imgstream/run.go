@@ -22,7 +22,6 @@ import (
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/daemon"
-	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/web"
 )
 
@@ -123,7 +122,7 @@ func (s *service) single(cfg config.Config, intervalGiven bool) (config.Config, 
 
 // apply makes the daemon serve what the configuration says.
 func (s *service) apply(ctx context.Context, cfg config.Config) error {
-	asked, err := newRegistries(cfg)
+	asked, err := newRegistries(cfg, s.log)
 	if err != nil {
 		return err
 	}
@@ -176,14 +175,14 @@ func (s *service) branchOf(ctx context.Context, cfg config.Config, repo config.R
 	name := repo.Name + "/" + branch
 	return daemon.Branch{
 		Name:        name,
-		Fingerprint: fingerprint(repo, cfg.MinimumInterval, cfg.Registries, cfg.AllowedRegistries, cfg.Limits),
+		Fingerprint: fingerprint(repo, cfg.MinimumInterval, cfg.Registries, cfg.AllowedRegistries, cfg.LocalRegistry, cfg.Limits),
 		New: func() (*daemon.Loop, error) {
 			store, err := openStore(s.app, repo.Git, repo.URL, branch)
 			if err != nil {
 				return nil, err
 			}
 			r := &reconciler.Reconciler{
-				Repo: store, Resolver: s.metrics.Resolver(asked), Operator: plan.Operator{Scope: asked.scope}, Now: s.now, Observe: s.metrics.Step(name),
+				Repo: store, Resolver: s.metrics.Resolver(asked), Copier: asked, Operator: asked.operator(), Now: s.now, Observe: s.metrics.Step(name),
 			}
 			loop := daemon.New(name, r, repo.Interval, cfg.MinimumInterval, s.log)
 			loop.Observe = s.metrics.Pass(name)

@@ -66,12 +66,12 @@ func (t *target) pass(cmd *cobra.Command, a *app, req reconciler.Request) (recon
 	if err != nil {
 		return reconciler.Report{}, err
 	}
-	resolver, err := newRegistries(cfg)
+	resolver, err := newRegistries(cfg, nil)
 	if err != nil {
 		return reconciler.Report{}, err
 	}
 	p := newProgress(a.stderr)
-	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Operator: plan.Operator{Scope: resolver.scope}, Now: a.now, Progress: p.step}
+	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Copier: resolver, Operator: resolver.operator(), Now: a.now, Progress: p.step}
 	req.Due = plan.Ripe(a.now(), req.Due)
 	report, err := r.Pass(cmd.Context(), req)
 	p.done()

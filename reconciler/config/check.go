@@ -27,6 +27,7 @@ func (p *parser) fill(c *Config) {
 	for i := range c.Registries {
 		c.Registries[i].Host = canonicalHost(c.Registries[i].Host)
 	}
+	c.LocalRegistry = strings.TrimSuffix(c.LocalRegistry, "/")
 }
 
 // check looks at the values.
@@ -35,6 +36,7 @@ func (p *parser) check(c Config) {
 	p.git("git", c.Git)
 	p.registries(c.Registries)
 	p.allowed(c.AllowedRegistries)
+	p.localRegistry(c.LocalRegistry)
 	p.positive("minimumInterval", c.MinimumInterval)
 	p.listen(c.Listen)
 	p.limit("limits.concurrency", c.Limits.Concurrency)

@@ -76,6 +76,15 @@ func isMirror(s string) bool {
 	return isHost(host) && (!has || prefixSyntax.MatchString(prefix))
 }
 
+// localRegistry wants a host that references cannot take for a part of a path.
+func (p *parser) localRegistry(s string) {
+	host, _, _ := strings.Cut(s, "/")
+	if s != "" && (!isMirror(s) || host != strings.ToLower(host) || host != "localhost" && !strings.ContainsAny(host, ".:")) {
+		p.errorf("localRegistry", "write host[:port], or host[:port]/prefix, in lower case and without scheme; a name without a dot needs its port",
+			"is not a registry%s", quote(s))
+	}
+}
+
 // checkGlob says why a glob is none that stream.Match takes, or nil.
 func checkGlob(glob string) error {
 	if glob == "" || strings.HasPrefix(glob, "/") || strings.ContainsAny(glob, `\{}`) || path.Clean(glob) != glob || strings.HasPrefix(glob, "..") {

@@ -19,6 +19,7 @@ type Config struct {
 	Git               Git           `yaml:"git"`          // of every repository that has none of its own
 	Registries        []Registry    `yaml:"registries"`
 	AllowedRegistries AllowList     `yaml:"allowedRegistries"`
+	LocalRegistry     string        `yaml:"localRegistry"`   // host[:port][/prefix] that images of policy Local are copied to; "": none
 	MinimumInterval   time.Duration `yaml:"minimumInterval"` // least interval of a scheduled tag
 	Listen            string        `yaml:"listen"`          // [host]:port of HTTP; "": none
 	TokenFile         string        `yaml:"tokenFile"`       // bearer token for /api and /metrics; "": nobody is asked for one

@@ -62,6 +62,7 @@ func TestParseWhole(t *testing.T) {
 			{Host: "quay.io", TokenFile: "etc/quay/token", Namespaces: []string{"team-b"}},
 		},
 		AllowedRegistries: config.AllowList{{DomainName: "*.example.com:5000"}, {DomainName: "quay.io", Insecure: true}},
+		LocalRegistry:     "registry.example.com:5000/imgstream",
 		MinimumInterval:   2 * time.Minute,
 		Listen:            ":8080",
 		TokenFile:         "/run/secrets/api-token",
@@ -143,6 +144,11 @@ func TestParseProblems(t *testing.T) {
 		{"merge key", head + "git: &g {tokenFile: t}\nrepositories:\n- {<<: *g}\n", ":5: error: unknown key repositories[0].<<\n" +
 			":5: error: repositories[0].url is missing\n:5: error: repositories[0].branches is missing"},
 		{"port", head + "listen: ':65536'\n", `:3: error: listen is not host:port: ":65536"`},
+		{"local registry", head + "localRegistry: 127.0.0.1:5000/\n", ""},
+		{"local registry with a scheme", head + "localRegistry: https://registry.example.com\n", `:3: error: localRegistry is not a registry: "https://registry.example.com"`},
+		{"local registry of one word", head + "\nlocalRegistry: registry/images\n", `:4: error: localRegistry is not a registry: "registry/images"`},
+		{"local registry in capitals", head + "localRegistry: Registry.example.com/Images\n", `:3: error: localRegistry is not a registry: "Registry.example.com/Images"`},
+		{"local registry with a password", head + "localRegistry: a:planted@example.com\n", `:3: error: localRegistry is not a registry`},
 		{"loopback", head + "git: {githubApp: {appID: 1, installationID: 2, privateKeyFile: k, apiURL: 'http://127.0.0.1:8080'}}\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -117,9 +117,7 @@ func (p *Present) ask(t *tag) (Ask, bool) {
 		return Ask{}, false
 	}
 	a := Ask{Ref: t.ref, Import: Import{Reference: image.String()}, Pending: !t.answered() || failed(t.cur)}
-	if p.operator.Scope != nil {
-		a.Import.Scope = p.operator.Scope(image, t.ref, t.spec.Pos.File)
-	}
+	a.Import.Scope = p.operator.scope(image, t)
 	if t.spec.IsScheduled(p.settings()) {
 		a.Interval = t.stream.Interval(t.spec, p.settings())
 	}

@@ -22,12 +22,21 @@ type consumers struct {
 	pending map[stream.Ref][]stream.Pending
 }
 
-// consumers decides which bindings are written, and reports the ones that are not
+// consumers decides once, see decideConsumers.
+func (n *Next) consumers() *consumers {
+	if n.bindings == nil {
+		n.bindings = n.decideConsumers()
+	}
+	return n.bindings
+}
+
+// decideConsumers decides which bindings are written, and reports the ones that are not
 // (semantics.md 6): a consumer is written when its tag moved, when its binding is
 // new, or when it is pending; one that differs otherwise was changed by people.
-func (n *Next) consumers() *consumers {
+func (n *Next) decideConsumers() *consumers {
 	c := &consumers{writes: map[stream.Ref][]write{}, pending: map[stream.Ref][]stream.Pending{}}
 	n.reportFiles()
+	n.reportLocal()
 	was := n.base.uses()
 	before := unpaused(was)
 	for _, u := range n.tip.uses() {
@@ -81,7 +90,7 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 	if head == nil || t.broken {
 		return
 	}
-	image := n.image(*head)
+	image := n.image(t, *head)
 	waits := n.pendingBefore(u)
 	switch {
 	case u.Refused == "" && u.Shows(image):
@@ -90,7 +99,7 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		if waits {
 			c.wait(u)
 		}
-	case !n.moved(u.Ref) && before[u.binding()] && !waits && !n.enforces():
+	case !n.moved(u.Ref) && before[u.binding()] && !waits && !n.enforces() && !n.respelled(t, u, *head):
 		n.reportHold(u, image)
 	case !n.mayUse(u):
 		n.reportUse(u, stream.Error, notGranted(u.Ref, u.Namespace), grantHint(u.Ref, u.Namespace))
@@ -99,6 +108,11 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		n.reportUse(u, stream.Error, u.Refused, "")
 		c.wait(u)
 	default:
+		if copied, f := n.missing(t, *head); f != nil {
+			n.reportUse(u, stream.Error, notCopied(copied, f), f.Hint)
+			c.wait(u)
+			return
+		}
 		of := u.Ref.Stream()
 		c.writes[of] = append(c.writes[of], write{use: u, image: image})
 	}
@@ -186,8 +200,17 @@ func (n *Next) mayUse(u Use) bool {
 	return u.Namespace == "" || n.settings().Granted(u.Ref.Namespace, u.Ref.Name, u.Namespace)
 }
 
-// image is what a consumer of the item shows.
-func (n *Next) image(item stream.Item) kustomize.Image {
+// image is what a consumer of a tag shows: the source's pull spec, or that of the local
+// registry (semantics.md 4).
+func (n *Next) image(t *tag, item stream.Item) kustomize.Image {
+	img := n.sourceImage(item)
+	if local := n.local(t); local != "" && item.Image != "" {
+		img.Name, img.Pinned = local, true
+	}
+	return img
+}
+
+func (n *Next) sourceImage(item stream.Item) kustomize.Image {
 	img := kustomize.Image{Digest: item.Image, Tag: n.tagShown(item, map[stream.Ref]bool{})}
 	if pull, err := stream.ParseImage(item.DockerImageReference); err == nil {
 		img.Name = pull.Name()

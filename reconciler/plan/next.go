@@ -26,6 +26,10 @@ type Next struct {
 	problems []stream.Problem
 	held     []int // of problems: the consumers that people changed
 	tookBack []int // of problems: the tags whose head people took back
+
+	wanted   map[Copy]bool // by what moves and what is written
+	bindings *consumers    // decided once
+	spelled  *bool         // see inForce
 }
 
 // Next computes the next status of every tag from the present and the answers. blame
@@ -36,7 +40,7 @@ func (p *Present) Next(due Due, got Answers, blame map[string]string, own map[st
 	cycles := p.cycles()
 	var before *Next
 	for {
-		n := &Next{Present: p, due: due, got: got, blame: blame, own: own, now: now, cycles: cycles, final: map[stream.Ref]*stream.Status{}}
+		n := &Next{Present: p, due: due, got: got, blame: blame, own: own, now: now, cycles: cycles, final: map[stream.Ref]*stream.Status{}, wanted: map[Copy]bool{}}
 		if before != nil {
 			n.earlier = before.final
 		}
@@ -286,6 +290,11 @@ func grantHint(src stream.Ref, to string) string {
 func (n *Next) move(t *tag, st *stream.Status, item stream.Item) *stream.Status {
 	if n.stands(t, st, item) {
 		return st // the same value, so that nobody has to compare
+	}
+	if head := st.Head(); head == nil || head.Image != item.Image {
+		if c, f := n.missing(t, item); f != nil {
+			return n.uncopied(t, st, c, f)
+		}
 	}
 	item.Created = stamp(n.now)
 	next := clone(st, t.ref)

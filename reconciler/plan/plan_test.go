@@ -24,7 +24,8 @@ import (
 
 // TestPlan runs each archive of testdata: files below tip/ and base/ are the two
 // trees, answers has a line for each reference (its digest and the image's labels, or
-// ! and a reason), own the commits of imgstream, and want is what comes of it. UPDATE=1
+// ! and a reason), own the commits of imgstream, local the operator's local registry with a
+// line for each repository to which nothing can be copied (and the reason), and want is what comes of it. UPDATE=1
 // writes want anew. {a} stands for the digest of sixty-four a.
 func TestPlan(t *testing.T) {
 	archives, err := filepath.Glob("testdata/*.txt")
@@ -60,6 +61,7 @@ type testCase struct {
 	answers   plan.Answers
 	due       plan.Due
 	rest      map[string]string
+	copied    []plan.Copy // by the last plan
 }
 
 func parseCase(t *testing.T, a *txtar.Archive) *testCase {
@@ -86,7 +88,9 @@ func parseCase(t *testing.T, a *txtar.Archive) *testCase {
 			}
 			answer = plan.Answer{Failure: &plan.Failure{Reason: reason, Message: "said the registry", Hint: "do this"}}
 		}
-		c.answers[plan.Import{Reference: fields[0]}] = answer
+		for _, scope := range []string{"", "sso", "prod"} {
+			c.answers[plan.Import{Reference: fields[0], Scope: scope}] = answer
+		}
 	}
 	if strings.Contains(string(a.Comment), "nothing due") {
 		c.due = nil
@@ -120,7 +124,8 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 	if len(c.base) > 0 {
 		base = &read(t, c.base).View
 	}
-	present := plan.Look(&read(t, c.tip).View, base, plan.Operator{})
+	operator, uncopied := c.local(t)
+	present := plan.Look(&read(t, c.tip).View, base, operator)
 	blame := map[string]string{}
 	for _, path := range present.Reverted() {
 		blame[path] = strings.Repeat("c0ffee", 7)[:40]
@@ -130,11 +135,39 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 	for _, revision := range present.Revisions(due, c.answers) {
 		own[revision] = slices.Contains(strings.Fields(c.rest["own"]), revision)
 	}
-	out, err := present.Next(due, c.answers, blame, own, now).Edits(c.tip)
+	next := present.Next(due, c.answers, blame, own, now)
+	copies := plan.Copies{}
+	for _, want := range next.Copies() {
+		copies[want] = uncopied[want.To]
+	}
+	if len(copies) > 0 {
+		next = present.Copied(copies).Next(due, c.answers, blame, own, now)
+	}
+	out, err := next.Edits(c.tip)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.copied = slices.SortedFunc(maps.Keys(copies), func(a, b plan.Copy) int { return strings.Compare(a.To+a.From, b.To+b.From) })
 	return out, present.Imports(due, nil)
+}
+
+// local reads the operator's part of an archive.
+func (c *testCase) local(t *testing.T) (plan.Operator, map[string]*plan.Failure) {
+	t.Helper()
+	registry, rest, _ := strings.Cut(c.rest["local"], "\n")
+	uncopied := map[string]*plan.Failure{}
+	for line := range strings.Lines(rest) {
+		to, reason, _ := strings.Cut(strings.TrimSpace(line), " !")
+		if reason == "host" {
+			reason = ""
+		}
+		uncopied[to] = &plan.Failure{Reason: reason, Message: "said the local registry"}
+	}
+	scope := func(_ stream.Image, tag stream.Ref, _ string) string { return tag.Namespace }
+	if registry == "" {
+		scope = nil
+	}
+	return plan.Operator{Scope: scope, LocalRegistry: registry}, uncopied
 }
 
 func read(t *testing.T, tree fs.FS) *survey.Survey {
@@ -153,6 +186,9 @@ func (c *testCase) outcome(t *testing.T) string {
 	var b strings.Builder
 	for _, q := range asked {
 		fmt.Fprintf(&b, "ask %s %s\n", q.Import.Reference, strings.Join(q.Known, " "))
+	}
+	for _, c := range c.copied {
+		fmt.Fprintf(&b, "copy %s (as %s) to %s (as %s)\n", c.From, c.FromScope, c.To, c.ToScope)
 	}
 	stream.SortProblems(out.Problems)
 	for _, p := range out.Problems {

@@ -13,6 +13,7 @@ import (
 type Present struct {
 	tip, base *View
 	operator  Operator
+	copied    Copies
 	tags      map[stream.Ref]*tag
 	order     []*tag                  // by namespace, stream, then the spec's order; tags without a spec last
 	streams   map[stream.Ref][]*tag   // the tags of each stream, in order

@@ -82,6 +82,21 @@ func (v *View) status(ref stream.Ref) *stream.Status {
 	return v.Tree.Status[ref]
 }
 
+// tag is a tag that the view's specs list, nil when there is none.
+func (v *View) tag(ref stream.Ref) *tag {
+	if v == nil || v.Tree == nil {
+		return nil
+	}
+	s := v.Tree.Stream(ref.Namespace, ref.Name)
+	if s == nil {
+		return nil
+	}
+	if spec := s.Tag(ref.Tag); spec != nil {
+		return &tag{ref: ref, stream: s, spec: spec}
+	}
+	return nil
+}
+
 func (v *View) file(path string) *File {
 	files := v.files()
 	i, ok := slices.BinarySearchFunc(files, path, func(f File, p string) int { return strings.Compare(f.Path, p) })

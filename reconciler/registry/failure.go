@@ -122,6 +122,28 @@ func (c *Client) verdict(ctx context.Context, ref name.Reference, err error) *ve
 	return answer("%s gave an answer that cannot be used%s: check that it is an OCI registry, and where its redirects and its token service point", host, via(host, err))
 }
 
+// pushVerdict reads an error of writing to a registry: never a fact about what is written.
+func (c *Client) pushVerdict(ctx context.Context, ref name.Reference, err error) *verdict {
+	host, repo := display(ref.Context().RegistryStr()), ref.Context().RepositoryStr()
+	status := 0
+	if terr, ok := errors.AsType[*remoteerr.Error](err); ok {
+		status = terr.StatusCode
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return answer("%s answered %d %s to a push to %s: check that its entry in registries, or the docker configuration, has credentials that may push there", host, status, http.StatusText(status), repo)
+	case http.StatusNotFound:
+		return answer("%s answered 404 Not Found to a push to %s: create the repository or project there, if it is not created by a push", host, repo)
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusMethodNotAllowed:
+		return answer("%s answered %d %s to a push to %s: check what it accepts", host, status, http.StatusText(status), repo)
+	}
+	v := c.verdict(ctx, ref, err)
+	if v.kind == aboutReference {
+		v.kind, v.failure.Reason = aboutAnswer, ""
+	}
+	return v
+}
+
 func fact(reason, format string, args ...any) *verdict {
 	return &verdict{kind: aboutReference, failure: plan.Failure{Reason: reason, Message: fmt.Sprintf(format, args...)}}
 }
@@ -177,6 +199,10 @@ func contentVerdict(ref name.Reference, host string, err error) *verdict {
 		return answer("%s answered with content that does not match its digest %s: it was thrown away; check the registry, or the cache before it", host, digest.want)
 	case errors.As(err, &gone):
 		return answer("%s names the digest %s for %s, but does not have its content (404 Not Found): it is asked for again; push the image again if this stays", host, gone.digest, shown)
+	case errors.Is(err, errTooMany):
+		return fact(stream.ReasonInvalid, "%s is not an image: it consists of more than %d manifests, or of more than %d MiB of them", shown, maxManifests, maxManifestBytes>>20)
+	case isStatus(err, http.StatusNotFound) && isBlob(err):
+		return answer("%s does not have all blobs of %s (404 Not Found): push the image again if this stays", host, shown)
 	case errors.Is(err, errTooLarge):
 		return answer("%s answered with more than %d MiB for %s: no manifest is that large; check the registry", host, maxBody>>20, shown)
 	}
@@ -312,4 +338,10 @@ func networkVerdict(host string, err error) *verdict {
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// isBlob says that an error is of a request for a blob.
+func isBlob(err error) bool {
+	terr, ok := errors.AsType[*remoteerr.Error](err)
+	return ok && terr.Request != nil && blobOf(terr.Request) != ""
 }

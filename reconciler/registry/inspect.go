@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
@@ -33,7 +34,7 @@ func (t *transport) inspect(resp *http.Response) (*http.Response, error) {
 		discard(resp)
 		return nil, err
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: maxOf(resp.Request), check: checkOf(resp)}
+	resp.Body = &body{ReadCloser: resp.Body, left: t.maxOf(resp.Request), check: checkOf(resp)}
 	return resp, nil
 }
 
@@ -129,13 +130,21 @@ func manifestOf(req *http.Request) string {
 	return after[strings.LastIndexByte(after, '/')+1:]
 }
 
-// maxOf is the most that is read of the answer to a request. The only blobs that are
-// asked for are configurations.
-func maxOf(req *http.Request) int64 {
+// blobOf is the digest of the blob that a request asks for, "" when it asks for
+// something else.
+func blobOf(req *http.Request) string {
 	first, _ := origin(req)
 	before, digest, ok := strings.Cut(first.URL.Path, "/blobs/")
-	if ok && strings.HasPrefix(before, "/v2/") && strings.Contains(digest, ":") {
-		return maxConfig
+	if !ok || !strings.HasPrefix(before, "/v2/") || !strings.Contains(digest, ":") {
+		return ""
+	}
+	return digest[strings.LastIndexByte(digest, '/')+1:]
+}
+
+// maxOf is the most that is read of the answer to a request.
+func (t *transport) maxOf(req *http.Request) int64 {
+	if blobOf(req) != "" {
+		return t.maxBlob
 	}
 	return maxBody
 }
@@ -158,7 +167,7 @@ func checkOf(resp *http.Response) *check {
 	if resp.Request.Method != http.MethodGet || resp.StatusCode != http.StatusOK {
 		return nil
 	}
-	want, err := v1.NewHash(manifestOf(resp.Request))
+	want, err := v1.NewHash(cmp.Or(manifestOf(resp.Request), blobOf(resp.Request)))
 	if err != nil {
 		return nil
 	}

@@ -1,8 +1,9 @@
 // Package registry is the only code that speaks to image registries. It answers
 // the questions of a pass: which digest does this reference point to, is the
 // content behind a digest never seen before what the digest says, and what does
-// that image say of itself? It decides
-// nothing about tags, writes nothing, and keeps nothing that a restart would miss.
+// that image say of itself? It copies
+// images into the registry that it is told. It decides nothing about tags, and keeps
+// nothing that a restart would miss.
 package registry
 
 import (
@@ -43,6 +44,7 @@ type Timeouts struct {
 	Dial     time.Duration // a connection, and separately its TLS handshake; 10s
 	Header   time.Duration // from a request to the header of its answer; 30s
 	Question time.Duration // all requests of one question to one host; 60s
+	Copy     time.Duration // of one image; 10m
 }
 
 // Host is what the operator says about one registry.
@@ -62,9 +64,11 @@ type Client struct {
 	keychain  *keychain
 	transport *transport
 	puller    *remote.Puller
+	bulk      *bulk
 	slots     chan struct{}
 	questions singleflight.Group
 	contents  *Contents
+	copies    singleflight.Group
 
 	mu    sync.Mutex
 	hosts map[string]*host
@@ -78,21 +82,20 @@ func New(opts Options) (*Client, error) {
 		return nil, err
 	}
 	tr := newTransport(policies, opts)
-	keys := &keychain{inner: opts.Keychain, now: opts.Now, redirected: tr.redirected}
-	puller, err := remote.NewPuller(
-		remote.WithTransport(tr),
-		remote.WithAuthFromKeychain(keys),
-		remote.WithUserAgent(opts.UserAgent),
-		// Tries are the transport's business: it knows Retry-After and gives up at
-		// once where nobody listens.
-		remote.WithRetryPredicate(func(error) bool { return false }),
-		remote.WithRetryStatusCodes(),
-	)
+	forBlobs := newBulkTransport(policies, opts)
+	keys := &keychain{inner: opts.Keychain, now: opts.Now, redirected: func(registry string) bool {
+		return tr.redirected(registry) || forBlobs.redirected(registry)
+	}}
+	puller, err := remote.NewPuller(remoteOptions(opts, keys, tr)...)
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := newBulk(opts, keys, forBlobs)
 	if err != nil {
 		return nil, err
 	}
 	return &Client{
-		opts: opts, policies: policies, keychain: keys, transport: tr, puller: puller,
+		opts: opts, policies: policies, keychain: keys, transport: tr, puller: puller, bulk: blobs,
 		slots:    make(chan struct{}, opts.Concurrency),
 		contents: opts.Contents,
 		hosts:    map[string]*host{},
@@ -100,7 +103,10 @@ func New(opts Options) (*Client, error) {
 }
 
 // Close drops idle connections. The client can still be used.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.transport.CloseIdleConnections()
+	c.bulk.transport.CloseIdleConnections()
+}
 
 func withDefaults(o Options) Options {
 	if o.Keychain == nil {
@@ -126,6 +132,7 @@ func withDefaults(o Options) Options {
 	orDefault(&o.Timeouts.Dial, 10*time.Second)
 	orDefault(&o.Timeouts.Header, 30*time.Second)
 	orDefault(&o.Timeouts.Question, time.Minute)
+	orDefault(&o.Timeouts.Copy, 10*time.Minute)
 	return o
 }
 

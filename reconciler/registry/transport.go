@@ -25,6 +25,7 @@ const (
 // and gives back only answers that can be used.
 type transport struct {
 	policies map[string]policy
+	maxBlob  int64 // the most that is read of a blob, in bytes
 	backoff  []time.Duration
 	now      func() time.Time
 	shared   *http.Transport
@@ -35,6 +36,7 @@ type transport struct {
 func newTransport(policies map[string]policy, opts Options) *transport {
 	t := &transport{
 		policies: policies,
+		maxBlob:  maxConfig, // the only blobs that questions lead to are configurations
 		backoff:  opts.Backoff,
 		now:      opts.Now,
 		shared:   newHTTP(opts),

@@ -138,13 +138,10 @@ func (r *reader) importPolicy(o object, tag *Tag) {
 // referencePolicy reads V13 of openshift.md 1.3.
 func (r *reader) referencePolicy(o object, tag *Tag) {
 	p := r.object(o.at("referencePolicy"), "spec.tags[].referencePolicy", "type")
-	line := p.at("type").line
 	switch tag.ReferencePolicy = r.text(p, "type"); tag.ReferencePolicy {
-	case "", "Source":
-	case "Local":
-		r.later(line, "referencePolicy Local", "write type: Source, or remove referencePolicy")
+	case "", ReferenceSource, ReferenceLocal:
 	default:
-		r.errorf(line, "write type: Source, or remove referencePolicy", "referencePolicy.type %q is not known", tag.ReferencePolicy)
+		r.errorf(p.at("type").line, "write type: Source or type: Local", "referencePolicy.type %q is not known", tag.ReferencePolicy)
 	}
 }
 

@@ -34,6 +34,12 @@ const (
 	ModePreserveOriginal = "PreserveOriginal"
 )
 
+// Reference policies of a tag: which pull spec its consumers get.
+const (
+	ReferenceSource = "Source"
+	ReferenceLocal  = "Local"
+)
+
 // Pos is a place in the repository. Line counts from 1; 0 means the file as a whole.
 type Pos struct {
 	File string
@@ -107,7 +113,7 @@ type Tag struct {
 	Insecure        bool
 	Scheduled       *bool  // nil: the settings' default
 	ImportMode      string // "", Legacy, PreserveOriginal
-	ReferencePolicy string // "", Source, Local
+	ReferencePolicy string // "", Source, Local: which pull spec consumers get
 
 	// Blocked says that an error-level Problem was reported for the tag: its
 	// status stays as it is, and nothing is asked or moved.
