@@ -24,9 +24,10 @@ var mayImport = map[string][]string{
 	"reconciler/daemon":   {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
 	"reconciler/describe": {"reconciler/stream"},
 	"reconciler/edit":     {"kustomize/yamledit", "reconciler/stream"},
-	"reconciler/plan":     {"kustomize", "reconciler/stream"},
+	"reconciler/plan":     {"kustomize", "reconciler/policy", "reconciler/stream"},
+	"reconciler/policy":   {},
 	"reconciler/registry": {"reconciler/plan", "reconciler/stream"},
-	"reconciler/stream":   {},
+	"reconciler/stream":   {"reconciler/policy"},
 	"reconciler/web":      {"reconciler", "reconciler/daemon", "reconciler/describe", "reconciler/plan", "reconciler/stream"},
 	"reconciler/survey":   {"kustomize", "reconciler/plan", "reconciler/stream"},
 	"gitstore":            {},
@@ -40,6 +41,7 @@ var mayImport = map[string][]string{
 var onlyIn = map[string]string{
 	"github.com/go-git/":                         "gitstore",
 	"github.com/google/go-containerregistry":     "reconciler/registry",
+	"github.com/Masterminds/semver":              "reconciler/policy",
 	"github.com/spf13/cobra":                     "cmd/imgstream",
 	"github.com/prometheus/":                     "reconciler/web",
 	"github.com/fsnotify/":                       "reconciler/daemon",
@@ -49,7 +51,7 @@ var onlyIn = map[string]string{
 
 // notInPure are packages of the standard library that a pure room does not import.
 var (
-	pure      = []string{"reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/plan", "reconciler/stream", "kustomize", "kustomize/yamledit"}
+	pure      = []string{"reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/plan", "reconciler/policy", "reconciler/stream", "kustomize", "kustomize/yamledit"}
 	notInPure = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "log", "log/slog", "context", "sync"}
 )
 
