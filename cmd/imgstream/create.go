@@ -88,9 +88,9 @@ func (s *speccing) done(kind, name string, object any, what string) (string, err
 }
 
 func (s *speccing) completeNamespace(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	g := get{app: s.app}
-	g.repo = s.repo
-	return g.completeNamespace(cmd, args, toComplete)
+	b := browse{app: s.app}
+	b.repo = s.repo
+	return b.completeNamespace(cmd, args, toComplete)
 }
 
 func newCreateStream(a *app) *cobra.Command {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 
@@ -19,7 +18,7 @@ import (
 )
 
 func newHistory(a *app) *cobra.Command {
-	h := history{get{app: a}}
+	h := history{browse: browse{app: a}}
 	cmd := &cobra.Command{
 		Use:   "history [NAMESPACE/]NAME:TAG",
 		Short: "Show every digest that a tag ever had",
@@ -42,7 +41,7 @@ commits and what it needs of them, where the server can send that alone.`,
 			return nil
 		},
 		RunE:              h.run,
-		ValidArgsFunction: h.complete,
+		ValidArgsFunction: h.completeTag,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&h.namespace, "namespace", "n", stream.DefaultNamespace, "the `namespace` of a tag that names none")
@@ -57,7 +56,10 @@ commits and what it needs of them, where the server can send that alone.`,
 }
 
 // history is one run of the verb.
-type history struct{ get }
+type history struct {
+	browse
+	output string
+}
 
 func (h *history) run(cmd *cobra.Command, args []string) error {
 	tag, err := stream.ParseTagRef(args[0], h.namespace)
@@ -237,23 +239,4 @@ func few(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-}
-
-// complete offers the tags of the work tree that have a status.
-func (h *history) complete(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	tree := h.workTree(cmd)
-	if tree == nil || len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []cobra.Completion
-	for ref := range maps.Keys(tree.Status) {
-		switch {
-		case strings.Contains(toComplete, "/"):
-			names = append(names, ref.String())
-		case ref.Namespace == h.namespace:
-			names = append(names, ref.Name+":"+ref.Tag)
-		}
-	}
-	slices.Sort(names)
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

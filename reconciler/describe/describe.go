@@ -12,17 +12,21 @@ import (
 )
 
 // Ago gives the age at now of a moment in RFC 3339, as oc words it: "2 hours ago". It
-// is "" where there is no moment, and a moment to come counts as now.
+// is "" where there is no moment, "<unknown>" for what is no time or the zero one, and a
+// moment to come counts as now.
 func Ago(now time.Time, moment string) string {
 	if moment == "" {
 		return ""
 	}
 	then, err := time.Parse(time.RFC3339, moment)
-	if err != nil {
-		return "<unknown>"
+	if err != nil || then.IsZero() {
+		return unknownAge
 	}
 	return age(now.Sub(then)) + " ago"
 }
+
+// unknownAge stands for the age of a moment that nobody recorded.
+const unknownAge = "<unknown>"
 
 // age is a duration in the words of openshift.md 4.6.
 func age(d time.Duration) string {

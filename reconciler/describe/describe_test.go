@@ -3,7 +3,6 @@ package describe
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,10 +15,10 @@ import (
 
 var now = time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC)
 
-// documents are the streams of testdata/repo.txtar.
-func documents(t *testing.T) []stream.Document {
+// treeOf composes the repository of a file of testdata.
+func treeOf(t *testing.T, archive string) *stream.Tree {
 	t.Helper()
-	repo, err := txtar.ParseFile("testdata/repo.txtar")
+	repo, err := txtar.ParseFile(filepath.Join("testdata", archive))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,15 +28,18 @@ func documents(t *testing.T) []stream.Document {
 	for _, f := range repo.Files {
 		if settings.IsStatusPath(f.Name) {
 			st, err := stream.ParseStatus(f.Data)
-			if err != nil {
-				t.Fatal(f.Name, err)
-			}
-			statuses = append(statuses, stream.StatusAt{Path: f.Name, Status: st})
+			statuses = append(statuses, stream.StatusAt{Path: f.Name, Status: st, Err: err})
 			continue
 		}
 		specs = append(specs, stream.SpecAt{Path: f.Name, File: stream.ParseSpecs(f.Data)})
 	}
-	tree := stream.Compose(settings, specs, statuses)
+	return stream.Compose(settings, specs, statuses)
+}
+
+// documents are the streams of testdata/repo.txtar.
+func documents(t *testing.T) []stream.Document {
+	t.Helper()
+	tree := treeOf(t, "repo.txtar")
 	var all []stream.Document
 	for _, s := range tree.Streams {
 		all = append(all, tree.Document(s))
@@ -65,24 +67,37 @@ func golden(t *testing.T, name, got string) {
 
 func TestTables(t *testing.T) {
 	docs := documents(t)
-	var tags []Tag
-	for _, d := range docs {
-		tags = append(tags, TagsOf(d)...)
-	}
 	golden(t, "is.txt", Streams(docs, Columns{}, now))
 	golden(t, "is-namespace.txt", Streams(docs, Columns{Namespace: true}, now))
+	tree := treeOf(t, "describe.txtar")
+	var tags []Tag
+	var images []StreamImage
+	var itags []ImageTag
+	for _, s := range tree.Streams {
+		tags = append(tags, TagsOf(tree, s)...)
+		images = append(images, ImagesOf(tree, s)...)
+		itags = append(itags, ImageTagsOf(tree, s)...)
+	}
 	golden(t, "istag.txt", Tags(tags, Columns{}, now))
 	golden(t, "istag-namespace-wide.txt", Tags(tags, Columns{Namespace: true, Wide: true}, now))
+	golden(t, "isimage.txt", Images(images, Columns{}, now))
+	golden(t, "isimage-namespace-wide.txt", Images(images, Columns{Namespace: true, Wide: true}, now))
+	golden(t, "itag.txt", ImageTags(itags, Columns{}, now))
+	golden(t, "itag-namespace.txt", ImageTags(itags, Columns{Namespace: true}, now))
 }
 
 func TestDocuments(t *testing.T) {
 	docs := documents(t)
-	keycloak := docs[slices.IndexFunc(docs, func(d stream.Document) bool { return d.Metadata.Name == "keycloak" })]
+	tree := treeOf(t, "repo.txtar")
+	keycloak := tree.Stream("sso", "keycloak")
+	itags := ImageTagsOf(tree, keycloak)
 	for name, document := range map[string]any{
-		"is":         keycloak,
+		"is":         tree.Document(keycloak),
 		"is-list":    NewList(docs),
-		"istag":      TagsOf(keycloak)[0],
-		"istag-list": NewList(TagsOf(keycloak)),
+		"istag":      TagsOf(tree, keycloak)[0],
+		"istag-list": NewList(TagsOf(tree, keycloak)),
+		"isimage":    ImagesOf(tree, keycloak)[0],
+		"itag-list":  NewList(itags),
 		"none":       NewList[Tag](nil),
 	} {
 		y, err := YAML(document)
@@ -113,6 +128,9 @@ func TestDocumentsAreSpecs(t *testing.T) {
 			for _, seed := range s.Seed {
 				ref := s.TagRef(seed.Tag)
 				tree.Status[ref] = &stream.Status{Ref: ref, Items: seed.Items}
+				if tag := s.Tag(seed.Tag); tag != nil {
+					tree.Status[ref].Source = tag.Source(s.Namespace) // as adopting it does
+				}
 			}
 			got = append(got, tree.Document(s))
 		}
@@ -158,8 +176,10 @@ func TestAgo(t *testing.T) {
 	if got := Ago(now, ""); got != "" {
 		t.Errorf("no moment: got %q", got)
 	}
-	if got := Ago(now, "yesterday"); got != "<unknown>" {
-		t.Errorf("no time: got %q", got)
+	for _, none := range []string{"yesterday", "0001-01-01T00:00:00Z"} {
+		if got := Ago(now, none); got != "<unknown>" {
+			t.Errorf("%s: got %q", none, got)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package describe
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +42,33 @@ func Tags(tags []Tag, cols Columns, now time.Time) string {
 			row = append(row, t.Image.Metadata.Name)
 		}
 		rows = append(rows, row)
+	}
+	return table(rows)
+}
+
+// Images is the table of get isimage: a row for each image, in the order given.
+func Images(images []StreamImage, cols Columns, now time.Time) string {
+	header := cols.row("NAMESPACE", "NAME", "UPDATED")
+	if cols.Wide {
+		header = append(header, "IMAGE REFERENCE", "IMAGE NAME")
+	}
+	rows := [][]string{header}
+	for _, i := range images {
+		row := cols.row(i.Metadata.Namespace, i.Metadata.Name, Ago(now, i.Metadata.CreationTimestamp))
+		if cols.Wide {
+			row = append(row, i.Image.DockerImageReference, i.Image.Metadata.Name)
+		}
+		rows = append(rows, row)
+	}
+	return table(rows)
+}
+
+// ImageTags is the table of get itag: a row for each tag, in the order given.
+func ImageTags(tags []ImageTag, cols Columns, now time.Time) string {
+	rows := [][]string{cols.row("NAMESPACE", "NAME", "SPEC", "STATUS", "HISTORY", "UPDATED")}
+	for _, t := range tags {
+		c := t.cells
+		rows = append(rows, cols.row(t.Metadata.Namespace, t.Metadata.Name, c.spec, plain(c.status), c.history, Ago(now, c.updated)))
 	}
 	return table(rows)
 }
@@ -98,63 +124,4 @@ func tagsCell(tags []stream.DocumentHistory) string {
 		shown, room = append(shown, t.Tag), left
 	}
 	return strings.Join(shown, ",")
-}
-
-// Tag is an ImageStreamTag as OpenShift prints it, its fields in the order of the
-// alphabet: one tag of a stream that has an image.
-type Tag struct {
-	APIVersion   string                      `json:"apiVersion" yaml:"apiVersion"`
-	Conditions   []stream.DocumentCondition  `json:"conditions,omitempty" yaml:"conditions,omitempty"`
-	Image        TagImage                    `json:"image" yaml:"image"`
-	Kind         string                      `json:"kind" yaml:"kind"`
-	LookupPolicy stream.DocumentLookupPolicy `json:"lookupPolicy" yaml:"lookupPolicy"`
-	Metadata     TagMetadata                 `json:"metadata" yaml:"metadata"`
-	Tag          *stream.DocumentTag         `json:"tag" yaml:"tag"` // nil: only the status has it
-}
-
-// TagMetadata is the part of an ImageStreamTag's ObjectMeta that lies in git.
-type TagMetadata struct {
-	Annotations       map[string]string `json:"annotations,omitempty" yaml:"annotations,omitempty"`
-	CreationTimestamp string            `json:"creationTimestamp" yaml:"creationTimestamp"`
-	Name              string            `json:"name" yaml:"name"` // stream:tag
-	Namespace         string            `json:"namespace" yaml:"namespace"`
-}
-
-// TagImage is the part of an Image that a status holds.
-type TagImage struct {
-	DockerImageReference string        `json:"dockerImageReference" yaml:"dockerImageReference"`
-	Metadata             ImageMetadata `json:"metadata" yaml:"metadata"`
-}
-
-// ImageMetadata names an image by its digest.
-type ImageMetadata struct {
-	Name string `json:"name" yaml:"name"`
-}
-
-// TagsOf gives the tags of a stream that have an image (openshift.md 1.4), by name.
-func TagsOf(s stream.Document) []Tag {
-	var tags []Tag
-	for _, h := range s.Status.Tags {
-		if len(h.Items) > 0 && h.Items[0].Image != "" {
-			tags = append(tags, tagOf(s, h))
-		}
-	}
-	slices.SortFunc(tags, func(a, b Tag) int { return cmp.Compare(a.Metadata.Name, b.Metadata.Name) })
-	return tags
-}
-
-func tagOf(s stream.Document, h stream.DocumentHistory) Tag {
-	head := h.Items[0]
-	t := Tag{
-		APIVersion: s.APIVersion, Kind: "ImageStreamTag", Conditions: h.Conditions, LookupPolicy: s.Spec.LookupPolicy,
-		Metadata: TagMetadata{CreationTimestamp: head.Created, Name: s.Metadata.Name + ":" + h.Tag, Namespace: s.Metadata.Namespace},
-		Image:    TagImage{DockerImageReference: head.DockerImageReference, Metadata: ImageMetadata{Name: head.Image}},
-	}
-	for i := range s.Spec.Tags {
-		if s.Spec.Tags[i].Name == h.Tag {
-			t.Tag = &s.Spec.Tags[i]
-			t.Metadata.Annotations = t.Tag.Annotations
-		}
-	}
-	return t
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
@@ -187,15 +186,4 @@ func seenFrom(namespace, from string) string {
 func abbreviated(commit string) string { return commit[:min(7, len(commit))] }
 
 // cell makes other people's text fit for one cell of a table on a terminal.
-func cell(s string) string {
-	clean := strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?")))
-	return cmp.Or(clean, "-")
-}
+func cell(s string) string { return cmp.Or(plain(s), "-") }

@@ -171,7 +171,7 @@ func (t *tag) source() *stream.Source {
 
 // answered reports whether the last import, or a rejection, answered what the spec says now.
 func (t *tag) answered() bool {
-	return t.cur != nil && t.cur.Source != nil && t.cur.Source.Equal(t.source())
+	return t.cur.Answers(t.source())
 }
 
 // still reports whether a Problem keeps the tag as it is.

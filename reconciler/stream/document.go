@@ -18,10 +18,11 @@ type Document struct {
 
 // DocumentMetadata is the part of an ObjectMeta that lies in git.
 type DocumentMetadata struct {
-	Annotations map[string]string `json:"annotations,omitempty" yaml:"annotations,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty" yaml:"labels,omitempty"`
-	Name        string            `json:"name" yaml:"name"`
-	Namespace   string            `json:"namespace" yaml:"namespace"`
+	Annotations       map[string]string `json:"annotations,omitempty" yaml:"annotations,omitempty"`
+	CreationTimestamp string            `json:"creationTimestamp,omitempty" yaml:"creationTimestamp,omitempty"` // of an export
+	Labels            map[string]string `json:"labels,omitempty" yaml:"labels,omitempty"`
+	Name              string            `json:"name" yaml:"name"`
+	Namespace         string            `json:"namespace" yaml:"namespace"`
 }
 
 // DocumentSpec is an ImageStreamSpec.
@@ -40,6 +41,7 @@ type DocumentLookupPolicy struct {
 type DocumentTag struct {
 	Annotations     map[string]string        `json:"annotations,omitempty" yaml:"annotations,omitempty"`
 	From            *DocumentFrom            `json:"from,omitempty" yaml:"from,omitempty"`
+	Generation      int64                    `json:"generation,omitempty" yaml:"generation,omitempty"`
 	ImportPolicy    DocumentImportPolicy     `json:"importPolicy" yaml:"importPolicy"`
 	Name            string                   `json:"name" yaml:"name"`
 	Reference       bool                     `json:"reference,omitempty" yaml:"reference,omitempty"`
@@ -78,8 +80,9 @@ type DocumentHistory struct {
 	Tag        string              `json:"tag" yaml:"tag"`
 }
 
-// DocumentCondition is a TagEventCondition without its generation.
+// DocumentCondition is a TagEventCondition.
 type DocumentCondition struct {
+	Generation         int64  `json:"generation" yaml:"generation"`
 	LastTransitionTime string `json:"lastTransitionTime" yaml:"lastTransitionTime"`
 	Message            string `json:"message,omitempty" yaml:"message,omitempty"`
 	Reason             string `json:"reason,omitempty" yaml:"reason,omitempty"`
@@ -87,33 +90,61 @@ type DocumentCondition struct {
 	Type               string `json:"type" yaml:"type"`
 }
 
-// DocumentItem is a TagEvent without its generation.
+// DocumentItem is a TagEvent.
 type DocumentItem struct {
 	Created              string `json:"created" yaml:"created"`
 	DockerImageReference string `json:"dockerImageReference" yaml:"dockerImageReference"`
+	Generation           int64  `json:"generation" yaml:"generation"`
 	Image                string `json:"image" yaml:"image"`
 }
 
 // Document assembles OpenShift's document of a stream from its spec and the
 // statuses of its tags: those of the spec in its order, then the others by name.
+//
+// Generations are not in git. Those of a document say what OpenShift's say of the
+// present (openshift.md 0): items count from the oldest, and a tag whose spec is not
+// answered yet is one ahead of its newest.
 func (t *Tree) Document(s *Stream) Document {
 	d := Document{
 		APIVersion: "image.openshift.io/v1", Kind: "ImageStream",
-		Metadata: DocumentMetadata{Annotations: s.Annotations, Labels: s.Labels, Name: s.Name, Namespace: s.Namespace},
+		Metadata: DocumentMetadata{Annotations: s.Annotations, CreationTimestamp: s.Created, Labels: s.Labels, Name: s.Name, Namespace: s.Namespace},
 		Spec:     DocumentSpec{DockerImageRepository: s.DockerImageRepository, LookupPolicy: DocumentLookupPolicy{Local: s.LookupLocal}},
 		Status:   DocumentStatus{DockerImageRepository: s.DockerImageRepository},
 	}
 	for i := range s.Tags {
-		d.Spec.Tags = append(d.Spec.Tags, s.Tags[i].document())
+		d.Spec.Tags = append(d.Spec.Tags, t.DocumentTag(s, &s.Tags[i]))
 	}
-	for _, st := range t.statusesOf(s) {
-		d.Status.Tags = append(d.Status.Tags, st.document())
+	for _, st := range t.StatusesOf(s) {
+		d.Status.Tags = append(d.Status.Tags, st.document(s.Tag(st.Ref.Tag)))
 	}
 	return d
 }
 
-// statusesOf gives the statuses of a stream, in the spec's order, then by tag.
-func (t *Tree) statusesOf(s *Stream) []*Status {
+// DocumentTag is the TagReference of a tag of the stream.
+func (t *Tree) DocumentTag(s *Stream, tag *Tag) DocumentTag {
+	d := tag.document()
+	if tag.From != nil {
+		d.Generation = t.Status[s.TagRef(tag.Name)].generation(tag)
+	}
+	return d
+}
+
+// generation is that of the spec of a tag with this status; either may be nil.
+func (s *Status) generation(tag *Tag) int64 {
+	g := int64(1)
+	if s == nil {
+		return g
+	}
+	g = max(g, int64(len(s.Items)))
+	if tag != nil && tag.From != nil && len(s.Items) > 0 && !s.Answers(tag.Source(s.Ref.Namespace)) {
+		g++
+	}
+	return g
+}
+
+// StatusesOf gives the statuses of a stream, in the spec's order, then those that no
+// spec tag has, by name.
+func (t *Tree) StatusesOf(s *Stream) []*Status {
 	var own []*Status
 	for i := range s.Tags {
 		if st := t.Status[s.TagRef(s.Tags[i].Name)]; st != nil {
@@ -149,14 +180,16 @@ func (t *Tag) document() DocumentTag {
 	return d
 }
 
-func (s *Status) document() DocumentHistory {
+func (s *Status) document(tag *Tag) DocumentHistory {
 	d := DocumentHistory{Tag: s.Ref.Tag, Items: []DocumentItem{}}
-	for _, i := range s.Items {
-		d.Items = append(d.Items, DocumentItem{Created: i.Created, DockerImageReference: i.DockerImageReference, Image: i.Image})
+	for age, i := range s.Items {
+		d.Items = append(d.Items, DocumentItem{
+			Created: i.Created, DockerImageReference: i.DockerImageReference, Generation: int64(len(s.Items) - age), Image: i.Image,
+		})
 	}
 	for _, c := range s.Conditions {
 		d.Conditions = append(d.Conditions, DocumentCondition{
-			LastTransitionTime: c.LastTransitionTime, Message: c.Message, Reason: c.Reason, Status: c.Status, Type: c.Type,
+			Generation: s.generation(tag), LastTransitionTime: c.LastTransitionTime, Message: c.Message, Reason: c.Reason, Status: c.Status, Type: c.Type,
 		})
 	}
 	return d

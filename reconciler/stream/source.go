@@ -106,6 +106,11 @@ func (a *Source) Equal(b *Source) bool {
 		a.ImportMode == b.ImportMode && a.Reimport == b.Reimport && maps.Equal(a.Policy, b.Policy)
 }
 
+// Answers says that the last import, or a rejection, answered a tag whose source is src.
+func (s *Status) Answers(src *Source) bool {
+	return s != nil && s.Source != nil && s.Source.Equal(src)
+}
+
 // IsScheduled says whether the tag is imported again as time passes: by the spec,
 // else by the settings. A digest never changes, so a reference by digest is not.
 func (t *Tag) IsScheduled(settings Settings) bool {

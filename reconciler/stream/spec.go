@@ -21,7 +21,7 @@ type SpecFile struct {
 var (
 	documentFields = []string{"apiVersion", "kind", "metadata", "spec", "status"}
 	specFields     = []string{"lookupPolicy", "dockerImageRepository", "tags"}
-	metadataFields = append([]string{"name", "namespace", "labels", "annotations"}, unusedMetadata...)
+	metadataFields = append([]string{"name", "namespace", "labels", "annotations", "creationTimestamp"}, unusedMetadata...)
 )
 
 // ParseSpecs reads the ImageStream documents of a YAML or JSON file: several
@@ -170,6 +170,9 @@ func (r *reader) body(doc, meta object, s *Stream) {
 	annotations := r.object(meta.at("annotations"), "metadata.annotations")
 	r.unuse(annotations, unusedAnnotations...)
 	s.Annotations = r.annotations(annotations, false)
+	if created := peek(doc.at("metadata").value, "creationTimestamp"); isMoment(created) {
+		s.Created = created
+	}
 	spec := r.object(doc.at("spec"), "spec", specFields...)
 	lookupPolicy := r.object(spec.at("lookupPolicy"), "spec.lookupPolicy", "local")
 	if s.LookupLocal = r.on(lookupPolicy, "local"); s.LookupLocal {

@@ -88,6 +88,7 @@ type Stream struct {
 	Pos                   Pos
 	Labels                map[string]string
 	Annotations           map[string]string
+	Created               string // metadata.creationTimestamp of an export, RFC 3339; "" where there is none
 	LookupLocal           bool   // spec.lookupPolicy.local
 	DockerImageRepository string // spec.dockerImageRepository; "" when unset
 	Tags                  []Tag  // in the order written; names are unique

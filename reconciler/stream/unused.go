@@ -9,7 +9,7 @@ import (
 // may stay, so that an export works as it is, and a notice says that it does nothing here.
 var (
 	unusedMetadata = []string{
-		"generateName", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
+		"generateName", "selfLink", "uid", "resourceVersion", "generation", "deletionTimestamp",
 		"deletionGracePeriodSeconds", "ownerReferences", "finalizers", "managedFields", "clusterName",
 	}
 	unusedFrom        = []string{"apiVersion", "uid", "resourceVersion", "fieldPath"}
