@@ -18,6 +18,14 @@ type Edit struct {
 	Path   Path   // to the scalar to set; with Insert, to the mapping that gets the key
 	Insert string // a key that the mapping does not have; it is put behind its last one
 	Value  string // what the value becomes: always a string, whatever it looks like
+
+	// Item is put below the last element of the list that Path leads to; with Insert,
+	// into a new list at the end of the document whose root Path leads to.
+	Item *Item
+	// Delete takes away the element of a list that Path leads to, with the comments on
+	// its lines. The last element takes the list's key with it where that is one of the
+	// document's root and no comment stands between them.
+	Delete bool
 }
 
 // Path leads from the root of a document to a node: a string is a key of a
@@ -44,18 +52,22 @@ func (p Path) String() string {
 // replacement is one span of the file and what stands there instead.
 type replacement struct {
 	Span
-	text string
+	text     string
+	comments []string // that text brings
+	drop     bool     // the comments in Span go away
 }
-
-// pair is a key that is inserted.
-type pair struct{ key, value string }
 
 // change collects what the edits of one call do: to nodes, for the proof, and to bytes.
 type change struct {
-	set    map[*yaml.Node]string
-	insert map[*yaml.Node][]pair
-	order  []*yaml.Node // of the mappings in insert
-	bytes  []replacement
+	set     map[*yaml.Node]string
+	insert  map[*yaml.Node][]Pair
+	order   []*yaml.Node // of the mappings in insert
+	grow    map[*yaml.Node]*growth
+	grown   []*yaml.Node        // of grow
+	gone    map[*yaml.Node]bool // elements of lists, and keys
+	shrunk  []*yaml.Node        // the lists of the elements in gone
+	emptied map[*yaml.Node]bool // lists of which the key alone is left
+	bytes   []replacement
 }
 
 // Check is the refusal that Apply would answer to e before it looks at the
@@ -86,30 +98,17 @@ func (f *File) Apply(edits ...Edit) (*File, error) {
 }
 
 func (f *File) plan(edits []Edit) (*change, error) {
-	c := &change{set: map[*yaml.Node]string{}, insert: map[*yaml.Node][]pair{}}
+	c := &change{
+		set: map[*yaml.Node]string{}, insert: map[*yaml.Node][]Pair{}, grow: map[*yaml.Node]*growth{},
+		gone: map[*yaml.Node]bool{}, emptied: map[*yaml.Node]bool{},
+	}
 	for _, e := range edits {
-		n, err := f.find(e)
-		if err != nil {
-			return nil, err
-		}
-		if !writable(e.Value) || !writable(e.Insert) {
-			return nil, refuse(n.Line, "the new value does not fit on one line of text")
-		}
-		if e.Insert == "" {
-			err = f.planSet(c, n, e.Value)
-		} else {
-			err = f.planInsert(c, n, pair{e.Insert, e.Value})
-		}
-		if err != nil {
+		if err := f.planOne(c, e); err != nil {
 			return nil, err
 		}
 	}
-	for _, n := range c.order {
-		r, err := f.insertion(n, c.insert[n])
-		if err != nil {
-			return nil, err
-		}
-		c.bytes = append(c.bytes, r...)
+	if err := f.planBytes(c); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(c.bytes, func(a, b replacement) int { return cmp.Compare(a.Start, b.Start) })
 	for i, r := range c.bytes[min(1, len(c.bytes)):] {
@@ -118,6 +117,50 @@ func (f *File) plan(edits []Edit) (*change, error) {
 		}
 	}
 	return c, nil
+}
+
+func (f *File) planOne(c *change, e Edit) error {
+	list, n, err := f.find(e)
+	switch {
+	case err != nil:
+		return err
+	case !writable(e.Value) || !writable(e.Insert):
+		return refuse(n.Line, "the new value does not fit on one line of text")
+	case e.Delete:
+		return f.planDelete(c, list, n)
+	case e.Item != nil:
+		return f.planItem(c, n, e)
+	case e.Insert != "":
+		return f.planInsert(c, n, Pair{e.Insert, e.Value})
+	}
+	return f.planSet(c, n, e.Value)
+}
+
+// planBytes adds what is inserted and taken away. Keys come before elements: they
+// belong to the element that stands there already.
+func (f *File) planBytes(c *change) error {
+	for _, n := range c.order {
+		r, err := f.insertion(n, c.insert[n])
+		if err != nil {
+			return err
+		}
+		c.bytes = append(c.bytes, r...)
+	}
+	for _, n := range c.shrunk {
+		r, err := f.deletions(c, n)
+		if err != nil {
+			return err
+		}
+		c.bytes = append(c.bytes, r...)
+	}
+	for _, n := range c.grown {
+		r, err := f.appended(n, c.grow[n])
+		if err != nil {
+			return err
+		}
+		c.bytes = append(c.bytes, r)
+	}
+	return nil
 }
 
 func (f *File) splice(rs []replacement) []byte {
@@ -132,24 +175,25 @@ func (f *File) splice(rs []replacement) []byte {
 	return b.Bytes()
 }
 
-// find follows the path. It refuses where two readers of the file could end at
-// different values, and where an alias repeats what would change.
-func (f *File) find(e Edit) (*yaml.Node, error) {
+// find follows the path to a node and the one that holds it. It refuses where two
+// readers of the file could end at different values, and where an alias repeats what
+// would change.
+func (f *File) find(e Edit) (parent, n *yaml.Node, err error) {
 	if e.Doc < 0 || e.Doc >= len(f.docs) {
-		return nil, refuse(0, "no document %d", e.Doc)
+		return nil, nil, refuse(0, "no document %d", e.Doc)
 	}
-	n := f.docs[e.Doc]
+	n = f.docs[e.Doc]
 	for i, step := range e.Path {
 		if err := f.unshared(n); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		next, err := f.child(n, step)
 		if err != nil {
-			return nil, refuse(err.Line, "%s: %s", e.Path[:i+1], err.Reason)
+			return nil, nil, refuse(err.Line, "%s: %s", e.Path[:i+1], err.Reason)
 		}
-		n = next
+		parent, n = n, next
 	}
-	return n, f.unshared(n)
+	return parent, n, f.unshared(n)
 }
 
 func (f *File) unshared(n *yaml.Node) error {
@@ -271,11 +315,11 @@ func (f *File) replace(n *yaml.Node, value string) (replacement, error) {
 	}
 	switch {
 	case n.Style&yaml.DoubleQuotedStyle != 0:
-		return replacement{span, doubleQuoted(value)}, nil
+		return replacement{Span: span, text: doubleQuoted(value)}, nil
 	case n.Style&yaml.SingleQuotedStyle != 0:
-		return replacement{span, singleQuoted(value)}, nil
+		return replacement{Span: span, text: singleQuoted(value)}, nil
 	case span.Start < span.End:
-		return replacement{span, plainOrQuoted(value)}, nil
+		return replacement{Span: span, text: plainOrQuoted(value)}, nil
 	}
 	return f.fill(n, value)
 }
@@ -290,9 +334,9 @@ func (f *File) fill(n *yaml.Node, value string) (replacement, error) {
 	}
 	switch {
 	case before == ':' || before == '-' || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0:
-		return replacement{span, " " + plainOrQuoted(value)}, nil
+		return replacement{Span: span, text: " " + plainOrQuoted(value)}, nil
 	case isBlank(before):
-		return replacement{span, plainOrQuoted(value)}, nil
+		return replacement{Span: span, text: plainOrQuoted(value)}, nil
 	}
 	return replacement{}, refuse(n.Line, "no place for a value: write one by hand")
 }
@@ -307,5 +351,5 @@ func (f *File) replaceBlock(n *yaml.Node, value string) (replacement, error) {
 		return replacement{}, refuse(n.Line, "a block scalar (%s): write the value on the line of its key", strconv.Quote(header))
 	}
 	from = f.skipBlank(from)
-	return replacement{Span{from, span.End}, value}, nil
+	return replacement{Span: Span{from, span.End}, text: value}, nil
 }

@@ -7,19 +7,16 @@ import (
 	yaml "go.yaml.in/yaml/v3"
 )
 
-func (f *File) planInsert(c *change, n *yaml.Node, p pair) error {
+func (f *File) planInsert(c *change, n *yaml.Node, p Pair) error {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
-		return refuse(n.Line, "no mapping with a key to put %s behind", p.key)
+		return refuse(n.Line, "no mapping with a key to put %s behind", p.Key)
 	}
-	if at := f.keysLike(n, "<<"); len(at) > 0 {
-		return refuse(n.Content[at[0]].Line, "a merge key (<<): what the mapping says stands elsewhere too")
-	}
-	if at := f.keysLike(n, p.key); len(at) > 0 {
-		return refuse(n.Content[at[0]].Line, "there is a key %s already", keyText(n.Content[at[0]]))
+	if err := f.insertable(n, p.Key); err != nil {
+		return err
 	}
 	for _, q := range c.insert[n] {
-		if strings.EqualFold(q.key, p.key) {
-			return refuse(n.Line, "two edits insert %s", p.key)
+		if strings.EqualFold(q.Key, p.Key) {
+			return refuse(n.Line, "two edits insert %s", p.Key)
 		}
 	}
 	if len(c.insert[n]) == 0 {
@@ -29,8 +26,19 @@ func (f *File) planInsert(c *change, n *yaml.Node, p pair) error {
 	return nil
 }
 
+// insertable refuses a key that a mapping has already, or may have.
+func (f *File) insertable(n *yaml.Node, key string) error {
+	if at := f.keysLike(n, "<<"); len(at) > 0 {
+		return refuse(n.Content[at[0]].Line, "a merge key (<<): what the mapping says stands elsewhere too")
+	}
+	if at := f.keysLike(n, key); len(at) > 0 {
+		return refuse(n.Content[at[0]].Line, "there is a key %s already", keyText(n.Content[at[0]]))
+	}
+	return nil
+}
+
 // insertion puts pairs behind the last key of a mapping.
-func (f *File) insertion(n *yaml.Node, pairs []pair) ([]replacement, error) {
+func (f *File) insertion(n *yaml.Node, pairs []Pair) ([]replacement, error) {
 	end := f.end(n.Content[len(n.Content)-1])
 	if end < 0 {
 		return nil, refuse(n.Line, "cannot tell where the mapping ends")
@@ -42,7 +50,7 @@ func (f *File) insertion(n *yaml.Node, pairs []pair) ([]replacement, error) {
 }
 
 // insertLines writes one line per pair below the last line of a block mapping.
-func (f *File) insertLines(n *yaml.Node, end int, pairs []pair) []replacement {
+func (f *File) insertLines(n *yaml.Node, end int, pairs []Pair) []replacement {
 	last := n.Content[len(n.Content)-2]
 	indent := f.lead(f.spans[last].Start)
 	if len(bytes.Trim(indent, " \t")) > 0 {
@@ -52,7 +60,7 @@ func (f *File) insertLines(n *yaml.Node, end int, pairs []pair) []replacement {
 	at := f.lineEnd(end)
 	brk := f.src[at : at+breakLen(f.src, at)]
 	for _, p := range pairs {
-		line := string(indent) + plainOrQuoted(p.key) + ": " + plainOrQuoted(p.value)
+		line := string(indent) + plainOrQuoted(p.Key) + ": " + plainOrQuoted(p.Value)
 		if len(brk) > 0 {
 			b.WriteString(line + string(brk))
 		} else {
@@ -60,7 +68,7 @@ func (f *File) insertLines(n *yaml.Node, end int, pairs []pair) []replacement {
 		}
 	}
 	at += len(brk)
-	return []replacement{{Span{at, at}, b.String()}}
+	return []replacement{{Span: Span{at, at}, text: b.String()}}
 }
 
 // lineBreak is the file's own: that of its first line.
@@ -74,7 +82,7 @@ func (f *File) lineBreak() string {
 
 // insertFlow writes the pairs inside the braces: on lines of their own where the
 // last key has one, else behind it.
-func (f *File) insertFlow(n *yaml.Node, end int, pairs []pair) []replacement {
+func (f *File) insertFlow(n *yaml.Node, end int, pairs []Pair) []replacement {
 	key := n.Content[len(n.Content)-2]
 	texts := f.flowPairs(n, pairs)
 	comma := f.skipBlank(end)
@@ -90,26 +98,26 @@ func (f *File) insertFlow(n *yaml.Node, end int, pairs []pair) []replacement {
 		if strings.HasSuffix(f.colon(n), ":") {
 			sep = ","
 		}
-		return []replacement{{Span{end, end}, sep + strings.Join(texts, sep)}}
+		return []replacement{{Span: Span{end, end}, text: sep + strings.Join(texts, sep)}}
 	}
 	brk := f.lineBreak() + indent
 	lines := brk + strings.Join(texts, ","+brk)
 	at := f.lineEnd(rest)
 	if hasComma {
-		return []replacement{{Span{at, at}, lines + ","}}
+		return []replacement{{Span: Span{at, at}, text: lines + ","}}
 	}
-	return []replacement{{Span{end, end}, ","}, {Span{at, at}, lines}}
+	return []replacement{{Span: Span{end, end}, text: ","}, {Span: Span{at, at}, text: lines}}
 }
 
 // flowPairs writes pairs as the last one of the mapping is written: JSON stays JSON.
-func (f *File) flowPairs(n *yaml.Node, pairs []pair) []string {
+func (f *File) flowPairs(n *yaml.Node, pairs []Pair) []string {
 	json := n.Content[len(n.Content)-2].Style&yaml.DoubleQuotedStyle != 0
 	var texts []string
 	for _, p := range pairs {
 		if json {
-			texts = append(texts, doubleQuoted(p.key)+f.colon(n)+doubleQuoted(p.value))
+			texts = append(texts, doubleQuoted(p.Key)+f.colon(n)+doubleQuoted(p.Value))
 		} else {
-			texts = append(texts, plainOrQuoted(p.key)+": "+plainOrQuoted(p.value))
+			texts = append(texts, plainOrQuoted(p.Key)+": "+plainOrQuoted(p.Value))
 		}
 	}
 	return texts

@@ -23,16 +23,33 @@ func prove(before, after *File, c *change) error {
 			return err
 		}
 	}
-	return sameComments(before.comments, after.comments)
+	return sameComments(c.comments(before.comments), after.comments)
 }
 
-func sameComments(before, after []Comment) error {
-	if len(before) != len(after) {
-		return refuse(0, "with the new value the file has %d comments instead of %d", len(after), len(before))
+// comments are those that a file must have after the change.
+func (c *change) comments(before []Comment) []Comment {
+	var all []Comment
+	for _, r := range c.bytes {
+		for len(before) > 0 && before[0].Start < r.End {
+			if !r.drop || before[0].Start < r.Start {
+				all = append(all, before[0])
+			}
+			before = before[1:]
+		}
+		for _, text := range r.comments {
+			all = append(all, Comment{Text: text})
+		}
 	}
-	for i := range before {
-		if before[i].Text != after[i].Text {
-			return refuse(before[i].Line, "with the new value this comment changes")
+	return append(all, before...)
+}
+
+func sameComments(want, got []Comment) error {
+	if len(want) != len(got) {
+		return refuse(0, "with the new value the file has %d comments instead of %d", len(got), len(want))
+	}
+	for i := range want {
+		if want[i].Text != got[i].Text {
+			return refuse(want[i].Line, "with the new value this comment changes")
 		}
 	}
 	return nil
@@ -45,6 +62,12 @@ func (p *proof) same(a, b *yaml.Node) error {
 	if value, ok := p.set[a]; ok {
 		if !written(b, value) || a.Anchor != b.Anchor {
 			return refuse(a.Line, "the value would be read as %.60q, not as %.60q", b.Value, value)
+		}
+		return nil
+	}
+	if p.emptied[a] {
+		if b.ShortTag() != "!!null" || b.Value != "" || a.Anchor != "" {
+			return refuse(a.Line, "the list would not be empty")
 		}
 		return nil
 	}
@@ -61,22 +84,59 @@ func (p *proof) same(a, b *yaml.Node) error {
 }
 
 func (p *proof) sameContent(a, b *yaml.Node) error {
-	inserted := p.insert[a]
-	if len(b.Content) != len(a.Content)+2*len(inserted) {
-		return refuse(a.Line, "what belongs to this mapping or list would change")
+	rest := b.Content
+	next := func() *yaml.Node {
+		if len(rest) == 0 {
+			return &yaml.Node{}
+		}
+		n := rest[0]
+		rest = rest[1:]
+		return n
 	}
-	for i := range a.Content {
-		if err := p.same(a.Content[i], b.Content[i]); err != nil {
+	for i, n := range a.Content {
+		if p.gone[n] || a.Kind == yaml.MappingNode && i%2 == 1 && p.gone[a.Content[i-1]] {
+			continue
+		}
+		if err := p.same(n, next()); err != nil {
 			return err
 		}
 	}
-	for i, pair := range inserted {
-		k := len(a.Content) + 2*i
-		if !written(b.Content[k], pair.key) || !written(b.Content[k+1], pair.value) {
-			return refuse(a.Line, "%s would not be read as %.60q", pair.key, pair.value)
+	for _, pair := range p.insert[a] {
+		if !written(next(), pair.Key) || !written(next(), pair.Value) {
+			return refuse(a.Line, "%s would not be read as %.60q", pair.Key, pair.Value)
 		}
 	}
+	if g := p.grow[a]; g != nil && !g.written(next) {
+		return refuse(a.Line, "the new element would not be read as it is meant")
+	}
+	if len(rest) > 0 {
+		return refuse(a.Line, "what belongs to this mapping or list would change")
+	}
 	return nil
+}
+
+// written reports whether the nodes that next gives are the new elements, and no more.
+func (g *growth) written(next func() *yaml.Node) bool {
+	if g.key != "" {
+		key, list := next(), next()
+		if !written(key, g.key) || list.Kind != yaml.SequenceNode || list.Anchor != "" || len(list.Content) != len(g.items) {
+			return false
+		}
+		rest := list.Content
+		next = func() *yaml.Node { n := rest[0]; rest = rest[1:]; return n }
+	}
+	for _, item := range g.items {
+		n := next()
+		if n.Kind != yaml.MappingNode || n.Anchor != "" || len(n.Content) != 2*len(item.Pairs) {
+			return false
+		}
+		for i, p := range item.Pairs {
+			if !written(n.Content[2*i], p.Key) || !written(n.Content[2*i+1], p.Value) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // written reports whether n says value, to every reader.

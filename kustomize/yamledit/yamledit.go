@@ -1,7 +1,7 @@
 // Package yamledit changes single values of a YAML file and no other byte.
 //
 // A file is parsed only to find where its values lie. An edit replaces the bytes
-// of one scalar, or inserts one key; then the result is parsed again, and unless
+// of one scalar, inserts one key, or adds or takes away one element of a list; then the result is parsed again, and unless
 // exactly the intended values differ the edit is refused with ErrUnproven. The
 // package never encodes YAML, never guesses, and reads nothing but its arguments.
 package yamledit
