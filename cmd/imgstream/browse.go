@@ -46,7 +46,7 @@ func (b *browse) look(cmd *cobra.Command, args []string) (*scene, error) {
 		closeFiles()
 		return nil, err
 	}
-	at := &scene{browse: b, asked: asked, tree: tree, where: f.name, close: closeFiles}
+	at := &scene{browse: b, asked: asked, tree: tree, files: f, close: closeFiles}
 	at.printErrors()
 	return at, nil
 }
@@ -58,7 +58,7 @@ type scene struct {
 	*browse
 	asked resources
 	tree  *stream.Tree
-	where string // how messages call what was read
+	files files
 	close func()
 }
 
@@ -128,7 +128,7 @@ func pick[T any](s *scene, l listing[T]) (found []T, complete bool) {
 		case len(items) > 1:
 			fmt.Fprintf(s.stderr, "error: %ss%s %q: %d images match the prefix, write more of it\n", l.kind, imageGroup, name, len(items))
 		case !s.broken(name): // else said already
-			fmt.Fprintf(s.stderr, "error: %ss%s %q not found in namespace %s of %s%s\n", l.kind, imageGroup, name, s.namespace, s.where, l.why(name))
+			fmt.Fprintf(s.stderr, "error: %ss%s %q not found in namespace %s of %s%s\n", l.kind, imageGroup, name, s.namespace, s.files.name, l.why(name))
 		}
 	}
 	return found, complete
@@ -151,7 +151,7 @@ func (s *scene) nothing() {
 	fmt.Fprintf(s.stderr, "No resources found%s\n", in)
 	switch others := namespaces(s.tree); {
 	case len(others) == 0:
-		fmt.Fprintf(s.stderr, "There are no image streams in %s.\n", s.where)
+		fmt.Fprintf(s.stderr, "There are no image streams in %s.\n", s.files.name)
 	case !s.all && !slices.Contains(others, s.namespace):
 		fmt.Fprintf(s.stderr, "There are image streams with -n %s.\n", strings.Join(others, ", -n "))
 	}

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/imgstream/imgstream/reconciler/describe"
@@ -58,8 +62,8 @@ func (s *scene) tags() listing[describe.Tag] {
 		kind:     imageStreamTag,
 		name:     func(t describe.Tag) string { return t.Metadata.Name },
 		why:      s.whyNoTag,
-		document: func(t describe.Tag) any { return t },
-		text:     func(t describe.Tag) string { return t.Text(s.now()) },
+		document: func(t describe.Tag) any { return t.With(s.contents(t.Image)) },
+		text:     func(t describe.Tag) string { return t.Text(s.contents(t.Image), s.now()) },
 		table: func(tags []describe.Tag, cols describe.Columns) string {
 			return describe.Tags(tags, cols, s.now())
 		},
@@ -76,24 +80,76 @@ func (s *scene) images() listing[describe.StreamImage] {
 		name:     func(i describe.StreamImage) string { return i.Metadata.Name },
 		means:    describe.StreamImage.Means,
 		why:      func(name string) string { of, _, _ := cutName(name); return s.whyNoStream(of) },
-		document: func(i describe.StreamImage) any { return i },
-		text:     func(i describe.StreamImage) string { return i.Text(s.now()) },
+		document: func(i describe.StreamImage) any { return i.With(s.contents(i.Image)) },
+		text:     func(i describe.StreamImage) string { return i.Text(s.contents(i.Image), s.now()) },
 		table: func(images []describe.StreamImage, cols describe.Columns) string {
 			return describe.Images(images, cols, s.now())
 		},
 	}
 	for _, one := range s.streams().items {
-		l.items = append(l.items, describe.ImagesOf(s.tree, one)...)
+		images := describe.ImagesOf(s.tree, one)
+		l.items = append(l.items, images...)
+		if s.named(one.Name) { // only a name can mean the images of an index: they are not listed
+			l.items = append(l.items, s.children(images)...)
+		}
 	}
 	return l
 }
 
+// children are the images of indexes that are no items themselves.
+func (s *scene) children(images []describe.StreamImage) []describe.StreamImage {
+	seen := map[string]bool{}
+	for _, i := range images {
+		seen[i.Metadata.Name] = true
+	}
+	var all []describe.StreamImage
+	for _, i := range images {
+		for _, child := range i.Children(s.contents(i.Image)) {
+			if !seen[child.Metadata.Name] {
+				seen[child.Metadata.Name] = true
+				all = append(all, child)
+			}
+		}
+	}
+	return all
+}
+
+// named reports whether the command line names something of the stream.
+func (s *scene) named(of string) bool {
+	return slices.ContainsFunc(s.asked.names, func(name string) bool { stream, _, _ := cutName(name); return stream == of })
+}
+
+// contents reads what git holds of an image.
+func (s *scene) contents(i describe.Image) describe.Contents {
+	file := stream.ImagePath(s.tree.Settings.Streams.StatusDirectory, i.Metadata.Name)
+	src, err := fs.ReadFile(s.files, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return describe.Contents{Missing: describe.NoContents(s.tree, i.Metadata.Name)}
+	}
+	if err != nil {
+		return describe.Contents{Missing: err.Error()}
+	}
+	m, err := stream.ParseImageMetadata(src)
+	if err == nil && m.Digest != i.Metadata.Name {
+		err = fmt.Errorf("its metadata names %s", m.Digest)
+	}
+	if err != nil {
+		return describe.Contents{Missing: fmt.Sprintf("%s cannot be used: %v; remove it, and the next pass writes it anew", file, err)}
+	}
+	return describe.Contents{ImageMetadata: m}
+}
+
 func (s *scene) imageTags() listing[describe.ImageTag] {
 	l := listing[describe.ImageTag]{
-		kind:     imageTag,
-		name:     func(t describe.ImageTag) string { return t.Metadata.Name },
-		why:      s.whyNoTag,
-		document: func(t describe.ImageTag) any { return t },
+		kind: imageTag,
+		name: func(t describe.ImageTag) string { return t.Metadata.Name },
+		why:  s.whyNoTag,
+		document: func(t describe.ImageTag) any {
+			if t.Image != nil {
+				t = t.With(s.contents(*t.Image))
+			}
+			return t
+		},
 		table: func(tags []describe.ImageTag, cols describe.Columns) string {
 			return describe.ImageTags(tags, cols, s.now())
 		},

@@ -46,6 +46,15 @@ func (t *tabbed) field(label string, values ...string) {
 	}
 }
 
+// rows writes a label and pairs of values in columns of their own.
+func (t *tabbed) rows(label string, rows [][2]string) {
+	label += ":"
+	for _, row := range rows {
+		t.linef("%s\t%s\t%s", label, plain(row[0]), plain(row[1]))
+		label = ""
+	}
+}
+
 // pairs writes a map as key=value, sorted.
 func (t *tabbed) pairs(label string, m map[string]string) {
 	var values []string
