@@ -58,7 +58,7 @@ const batchLimit = 20
 // one for conditions alone. fsys is the tip, and only files to be changed are read;
 // an error is one of reading them.
 func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
-	e := &editor{Next: n, consumers: n.consumers(), fsys: fsys, files: map[string][]byte{}}
+	e := &editor{Next: n, consumers: n.consumers(), fsys: fsys, files: map[string][]byte{}, compared: map[*tag]compared{}}
 	streams := e.changed()
 	groups := make([][]stream.Ref, 0, len(streams))
 	if len(streams) > batchLimit {
@@ -86,6 +86,13 @@ type editor struct {
 	changes []Change
 
 	committed []stream.Ref // the streams that have a commit
+	compared  map[*tag]compared
+}
+
+// compared is how a status differs from the file at the tip.
+type compared struct {
+	next   *stream.Status
+	change int
 }
 
 // changed are the streams that may need a commit of their own, sources before
@@ -127,8 +134,18 @@ const (
 	changedMore
 )
 
+// statusChange is asked for several times; what was compared is not compared again.
 func (e *editor) statusChange(t *tag) int {
 	st := e.next(t)
+	known, ok := e.compared[t]
+	if !ok || known.next != st {
+		known = compared{next: st, change: t.change(st)}
+		e.compared[t] = known
+	}
+	return known.change
+}
+
+func (t *tag) change(st *stream.Status) int {
 	if t.broken || st == nil {
 		return unchanged
 	}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -38,6 +39,24 @@ func TestScalarRoundTrip(t *testing.T) {
 			t.Fatalf("%q is written as %s and read as %s %q", want, scalar(want), got.Tag, got.Value)
 		}
 	})
+}
+
+// The short cut never takes for text what is something else.
+func TestIsText(t *testing.T) {
+	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-zA-Z0-9+./:_-]{0,12}`), rapid.StringMatching(`[0-9_]{4,6}-[0-9_]{1,3}-[0-9_]{1,3}[Tt /]?[a-z/]{0,3}`))
+	rapid.Check(t, func(t *rapid.T) {
+		if s := text.Draw(t, "text"); isText(s) && notText.MatchString(strings.ReplaceAll(s, "_", "")) {
+			t.Fatalf("%q", s)
+		}
+	})
+	for _, s := range []string{"sha256:1f", "quay.io/a/b", "127.0.0.1:5000/a:1", "DockerImage"} {
+		if !isText(s) {
+			t.Errorf("%q is not known", s)
+		}
+	}
+	if isText("2026_-11-20T/") {
+		t.Error("an underscore hides a time")
+	}
 }
 
 func TestNearest(t *testing.T) {

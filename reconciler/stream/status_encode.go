@@ -29,12 +29,22 @@ func (s *Status) Encode() []byte {
 	return w.Bytes()
 }
 
-// Equal says that both statuses have the same file.
+// Equal says that both statuses have the same file: each field is in it, and
+// ParseStatus gives each back.
 func (s *Status) Equal(other *Status) bool {
 	if s == nil || other == nil {
 		return s == other
 	}
-	return bytes.Equal(s.Encode(), other.Encode())
+	return s.Ref == other.Ref && s.Source.Equal(other.Source) && s.Candidate.equal(other.Candidate) &&
+		slices.Equal(s.Items, other.Items) && slices.Equal(s.Rejected, other.Rejected) &&
+		slices.Equal(s.Conditions, other.Conditions) && slices.Equal(s.Pending, other.Pending)
+}
+
+func (c *Candidate) equal(other *Candidate) bool {
+	if c == nil || other == nil {
+		return c == other
+	}
+	return *c == *other
 }
 
 // writer writes YAML in block style; empty values are left out.

@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -180,6 +181,20 @@ func TestStatusEqual(t *testing.T) {
 	if !none.Equal(nil) || none.Equal(a) || a.Equal(nil) || a.Equal(b) || !a.Equal(fullStatus()) {
 		t.Error("Equal")
 	}
+	for i := range reflect.TypeFor[Status]().NumField() {
+		other := fullStatus()
+		reflect.ValueOf(other).Elem().Field(i).SetZero()
+		if a.Equal(other) || bytes.Equal(a.Encode(), other.Encode()) {
+			t.Errorf("%s makes no difference", reflect.TypeFor[Status]().Field(i).Name)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := statuses().Draw(t, "a"), statuses().Draw(t, "b")
+		b.Ref = a.Ref
+		if a.Equal(b) != bytes.Equal(a.Encode(), b.Encode()) {
+			t.Fatalf("%s\n%s", a.Encode(), b.Encode())
+		}
+	})
 }
 
 // A file that is accepted, however it is laid out, says after rewriting what it said.
