@@ -52,6 +52,7 @@ type Reconciler struct {
 	settled   *settled
 	waiting   *waiting
 	answered  *plan.View // the tip that the answers at hand were asked for
+	computed  *computed  // by the attempt before, in the same pass
 }
 
 // Step is a part of a pass, as Observe names it.
@@ -125,6 +126,7 @@ const maxAttempts = 8
 // somebody else moved: an answer must not be older than the branch that it changes.
 func (r *Reconciler) Pass(ctx context.Context, req Request) (Report, error) {
 	got, made := plan.Answers{}, plan.Copies{}
+	r.computed = nil
 	if r.waiting.holds(r.Now()) {
 		maps.Copy(got, r.waiting.got)
 		maps.Copy(made, r.waiting.made)
@@ -213,6 +215,11 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	if err != nil {
 		return report, err
 	}
+	if again, ok := r.computed.on(snap, tip, base); ok {
+		r.answered = again.View
+		return again, nil
+	}
+	r.computed = nil
 	report.View, report.Streams = &tip.View, len(tip.View.Tree.Streams)
 	present := plan.Look(&tip.View, view(base), r.Operator)
 	report.Asks = present.Asks()
@@ -252,10 +259,33 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	if report.Problems, err = r.problems(ctx, snap, tip, base, out); err != nil {
 		return report, err
 	}
+	if len(present.Reverted())+len(out.Held)+report.Uncopied == 0 { // else the commits in between have a say, or a copy is tried again
+		r.computed = &computed{baseRev: snap.Base, tip: tip, base: base, report: report}
+	}
 	if len(out.Changes) == 0 && report.Uncopied == 0 {
 		r.settled = &settled{rev: snap.Rev, base: snap.Base, pending: len(present.Imports(nil, nil)) > 0, report: report}
 	}
 	return report, nil
+}
+
+// computed is what an attempt came to, and all that this rests on but the answers and
+// the time, which are the pass's.
+type computed struct {
+	baseRev   gitstore.Rev
+	tip, base *survey.Survey
+	report    Report
+}
+
+// on is the report for another commit that says the same: nothing but files that
+// imgstream neither reads nor writes was changed in between. The commits are made anew,
+// on top of that commit; computing them again would give the same ones.
+func (c *computed) on(snap gitstore.Snapshot, tip, base *survey.Survey) (Report, bool) {
+	if c == nil || c.baseRev != snap.Base || !c.tip.Same(tip) || !c.base.Same(base) {
+		return Report{}, false
+	}
+	report := c.report
+	report.Rev, report.Tree, report.View = snap.Rev, snap.FS, &tip.View
+	return report, true
 }
 
 // observe starts the clock of a step; what it returns stops it, and leaves out what

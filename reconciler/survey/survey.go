@@ -31,7 +31,18 @@ type Survey struct {
 	View plan.View
 	root *dir
 
-	borrowed bool // read with the settings of another tree
+	borrowed bool   // read with the settings of another tree
+	settings string // hash of the settings file, "" where there is none
+}
+
+// Same reports whether two trees say the same in the same places, so that whatever is
+// computed from one holds for the other. Files that say nothing may differ. Trees without
+// hashes are never the same.
+func (s *Survey) Same(other *Survey) bool {
+	if s == other || s == nil || other == nil {
+		return s == other
+	}
+	return !s.borrowed && !other.borrowed && s.settings == other.settings && s.root.same(other.root)
 }
 
 // Read reads the tree of fsys, taking over from earlier Surveys (nil ones are fine)
@@ -47,7 +58,19 @@ func Read(fsys fs.FS, earlier ...*Survey) (*Survey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(fsys, hash, settings, problems, earlier)
+	s, err := read(fsys, hash, settings, problems, earlier)
+	if s != nil {
+		s.settings = hashAt(fsys, stream.SettingsPath)
+	}
+	return s, err
+}
+
+func hashAt(fsys fs.FS, name string) string {
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return ""
+	}
+	return hashOf(info)
 }
 
 // ReadWith is Read with given settings instead of the tree's own.

@@ -84,6 +84,32 @@ func (d *dir) settle() {
 	}
 }
 
+// same reports whether two directories say the same in the same places. Both were read
+// by the same settings.
+func (d *dir) same(o *dir) bool {
+	if d == o || d.hash != "" && d.hash == o.hash {
+		return true
+	}
+	return slices.EqualFunc(d.saying(), o.saying(), func(a, b *file) bool { return a.name == b.name && a.hash != "" && a.hash == b.hash }) &&
+		slices.EqualFunc(d.sayingDirs(), o.sayingDirs(), func(a, b *dir) bool { return a.name == b.name && a.same(b) })
+}
+
+// saying are the files that say something.
+func (d *dir) saying() []*file {
+	var all []*file
+	for i := range d.files {
+		if d.files[i].says() {
+			all = append(all, &d.files[i])
+		}
+	}
+	return all
+}
+
+// sayingDirs are the directories below which something says anything.
+func (d *dir) sayingDirs() []*dir {
+	return slices.DeleteFunc(slices.Clone(d.dirs), func(sub *dir) bool { return !sub.says })
+}
+
 // dir folds one directory, taking over what earlier ones at the same place know.
 func (r *reader) dir(name, hash string, earlier []*dir) (*dir, error) {
 	for _, e := range earlier {
