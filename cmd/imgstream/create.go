@@ -88,9 +88,14 @@ func (s *speccing) done(kind, name string, object any, what string) (string, err
 }
 
 func (s *speccing) completeNamespace(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	b := browse{app: s.app}
+	return s.browse().completeNamespace(cmd, args, toComplete)
+}
+
+// browse is where what is completed comes from.
+func (s *speccing) browse() *browse {
+	b := &browse{app: s.app, namespace: s.namespace}
 	b.repo = s.repo
-	return b.completeNamespace(cmd, args, toComplete)
+	return b
 }
 
 func newCreateStream(a *app) *cobra.Command {

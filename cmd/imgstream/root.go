@@ -82,7 +82,12 @@ a promotion, git revert a rollback, git log the history of a tag.`,
 		return &codeError{code: exitUsage, err: err}
 	})
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	root.AddCommand(newRun(a), newSync(a), newPlan(a), newValidate(a), newGet(a), newDescribe(a), newHistory(a), newCreate(a), newConfig(a), newVersion(a))
+	root.AddCommand(
+		newRun(a), newSync(a), newPlan(a), newValidate(a),
+		newGet(a), newDescribe(a), newHistory(a),
+		newCreate(a), newRollback(a),
+		newConfig(a), newVersion(a),
+	)
 	return root
 }
 

@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"push": push, "repository": repository, "expand": expand,
+			"push": push, "repository": repository, "expand": expand, "remove": remove,
 			"waitcommit": waitCommit, "waitlog": waitLog, "waithttp": waitHTTP, "httpbody": httpBody,
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
@@ -120,6 +120,16 @@ func push(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[1], digest.String())
 	ts.Setenv("short_"+args[1], digest.String()[:19])
 	ts.Setenv("abbr_"+args[1], digest.String()[:11])
+}
+
+// remove NAME DIGEST takes an image out of the script's registry.
+func remove(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: remove NAME DIGEST")
+	}
+	ref, err := name.NewDigest(ts.Getenv("REG") + "/" + args[0] + "@" + args[1])
+	ts.Check(err)
+	ts.Check(remote.Delete(ref))
 }
 
 // repository DIR makes the bare repository DIR.git from the files below DIR, $REG in

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/imgstream/imgstream/gitstore"
+	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
 )
@@ -78,8 +79,17 @@ func openWorkTree(ctx context.Context, dir string) (files, func(), error) {
 	return files{FS: snap.FS, name: tree.Dir(), root: tree.Dir()}, closeTree, nil
 }
 
-// readTree reads what the files say.
+// readTree reads what the files say about image streams.
 func readTree(f files) (*stream.Tree, error) {
+	view, err := readView(f)
+	if err != nil {
+		return nil, err
+	}
+	return view.Tree, nil
+}
+
+// readView reads what the files say, consumers and all.
+func readView(f files) (*plan.View, error) {
 	s, err := survey.Read(f)
 	if _, invalid := errors.AsType[*survey.SettingsError](err); invalid {
 		return nil, fmt.Errorf("the settings are not valid:\n%w", err)
@@ -87,7 +97,7 @@ func readTree(f files) (*stream.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.View.Tree, nil
+	return &s.View, nil
 }
 
 // find gives the path in the repository of a path of the command line, which must

@@ -76,7 +76,9 @@ type past struct {
 }
 
 // id is what makes two items the same: the reference may be replaced in place.
-func id(i stream.Item) stream.Item { return stream.Item{Image: i.Image, Created: i.Created} }
+func id(i stream.Item) stream.Item {
+	return stream.Item{Image: i.Image, Created: i.Created, Cause: i.Cause}
+}
 
 // next gives the moves that a version makes, oldest first.
 func (p *past) next(v Version, items []stream.Item) []Move {

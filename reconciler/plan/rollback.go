@@ -41,13 +41,9 @@ func NewRollback(tip *View, operator Operator, ref stream.Ref, to string) (*Roll
 		return nil, fmt.Errorf("%s: %w", ref, err)
 	}
 	r := &Rollback{Ref: ref, Left: *t.old.Head(), To: item, Path: p.statusPath(ref), present: p, tag: t}
-	r.Question.Import.Reference = item.DockerImageReference
-	if image, err := stream.ParseImage(item.DockerImageReference); err == nil && operator.Scope != nil {
-		file := r.Path
-		if t.stream != nil {
-			file = t.stream.Pos.File
-		}
-		r.Question.Import.Scope = operator.Scope(image, ref, file)
+	r.Question.Import = Import{Reference: item.DockerImageReference, Exists: true}
+	if image, err := stream.ParseImage(item.DockerImageReference); err == nil {
+		r.Question.Import.Scope = operator.scope(image, t)
 	}
 	return r, nil
 }
