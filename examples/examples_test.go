@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
@@ -47,7 +48,7 @@ func TestExamples(t *testing.T) {
 			if diff := cmp.Diff(text(tree), text(bare)); diff != "" {
 				t.Errorf("a first pass writes other bytes:\n%s", diff)
 			}
-			if problems := plan.Check(&read(t, tree).View); len(problems) > 0 {
+			if problems := plan.Check(&read(t, tree).View, operatorOf(t, tree)); len(problems) > 0 {
 				t.Error(problems)
 			}
 		})
@@ -107,11 +108,30 @@ func pass(t *testing.T, tip, base fstest.MapFS, answers plan.Answers) *plan.Outc
 		was = &read(t, base).View
 	}
 	now := time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC) // when the examples' items were recorded
-	out, err := plan.Look(&read(t, tip).View, was, plan.Operator{}).Next(plan.Always, answers, nil, nil, now).Edits(tip)
+	out, err := plan.Look(&read(t, tip).View, was, operatorOf(t, tip)).Next(plan.Always, answers, nil, nil, now).Edits(tip)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// operatorOf is what an example's README says in the operator's file, which must be valid.
+func operatorOf(t *testing.T, tree fs.FS) plan.Operator {
+	t.Helper()
+	readme, err := fs.ReadFile(tree, "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(readme), "```yaml\napiVersion: imgstream.dev/v1\nkind: Config\n")
+	if !ok {
+		return plan.Operator{}
+	}
+	file, _, _ := strings.Cut(rest, "```")
+	cfg, problems := config.Parse([]byte("apiVersion: imgstream.dev/v1\nkind: Config\n" + file))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return plan.Operator{LocalRegistry: cfg.LocalRegistry}
 }
 
 func withoutStatus(tree fstest.MapFS) fstest.MapFS {

@@ -20,7 +20,10 @@ import (
 
 // source is where the verbs that only read look: the work tree, or with --repo a
 // remote branch.
-type source struct{ target }
+type source struct {
+	target
+	reads bool // the verb reads --config for more than the way to a remote branch
+}
 
 // flags adds what names a remote branch.
 func (s *source) flags(cmd *cobra.Command) {
@@ -46,7 +49,7 @@ func (s *source) open(ctx context.Context, a *app) (f files, closeFiles func(), 
 		return f, func() {}, err
 	case s.branch != "":
 		return files{}, nil, usagef("--branch needs --repo: without it the work tree is read")
-	case s.configFile != "":
+	case s.configFile != "" && !s.reads:
 		return files{}, nil, usagef("--config needs --repo: without it the work tree is read")
 	}
 	return openWorkTree(ctx, a.workDir())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/describe"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -16,13 +17,14 @@ import (
 )
 
 func newValidate(a *app) *cobra.Command {
-	v := validate{app: a}
+	v := validate{app: a, source: source{reads: true}}
 	cmd := &cobra.Command{
 		Use:   "validate [PATH…]",
 		Short: "Say what is wrong in the repository, where, and what to write instead",
 		Long: `Reads the work tree, or with --repo a remote branch, and prints every problem of the
 settings, image streams, status files and markers. No registry is asked. With PATHs,
-only the problems of these files and of those in these directories are printed.
+only the problems of these files and of those in these directories are printed. With
+--config it also says what the operator does not allow.
 
 Formats: text; github, the workflow commands that GitHub Actions shows at their lines;
 sarif 2.1.0; json.
@@ -30,7 +32,8 @@ sarif 2.1.0; json.
 Exit codes: 0 no errors (there may be warnings and notices), 1 errors, 2 wrong usage.`,
 		Example: `  imgstream validate
   imgstream validate imagestreams apps/prod/kustomization.yaml
-  imgstream validate -o github`,
+  imgstream validate -o github
+  imgstream validate --config operator.yaml`,
 		RunE: v.run,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault // files
@@ -39,6 +42,7 @@ Exit codes: 0 no errors (there may be warnings and notices), 1 errors, 2 wrong u
 	cmd.Flags().StringVarP(&v.output, "output", "o", "text", "output `format`: "+strings.Join(validateFormats, ", "))
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(validateFormats, cobra.ShellCompDirectiveNoFileComp))
 	v.flags(cmd)
+	cmd.Flags().Lookup("config").Usage = "the operator's configuration `file` (kind: Config)"
 	return cmd
 }
 
@@ -55,6 +59,10 @@ func (v *validate) run(cmd *cobra.Command, paths []string) error {
 	if !slices.Contains(validateFormats, v.output) {
 		return usagef("unknown output format %q: write one of %s", v.output, strings.Join(validateFormats, ", "))
 	}
+	cfg, err := v.load(v.app)
+	if err != nil {
+		return err
+	}
 	f, closeFiles, err := v.open(cmd.Context(), v.app)
 	if err != nil {
 		return err
@@ -64,7 +72,7 @@ func (v *validate) run(cmd *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := check(f)
+	found, err := check(f, cfg)
 	if err != nil {
 		return err
 	}
@@ -105,7 +113,7 @@ type findings struct {
 	problems []stream.Problem
 }
 
-func check(f files) (findings, error) {
+func check(f files, cfg config.Config) (findings, error) {
 	s, err := survey.Read(f)
 	var settings *survey.SettingsError
 	switch {
@@ -114,7 +122,8 @@ func check(f files) (findings, error) {
 	case err != nil:
 		return findings{}, err
 	}
-	problems := slices.Concat(problemsOf(s.View.Tree), plan.Check(&s.View), rendered(s.View.Tree))
+	tree := s.View.Tree
+	problems := slices.Concat(problemsOf(tree), plan.Check(&s.View, plan.Operator{LocalRegistry: cfg.LocalRegistry}), rendered(tree), forbidden(tree, cfg.AllowedRegistries))
 	stream.SortProblems(problems)
 	return findings{view: &s.View, problems: problems}, nil
 }
@@ -134,6 +143,31 @@ func rendered(tree *stream.Tree) []stream.Problem {
 			Message: "a deploy tool that reads this directory applies the image stream to its cluster",
 			Hint:    "unless that is wanted, add the annotation " + localConfig + `: "true" for Flux and kustomize, and the first line # +argocd:skip-file-rendering for Argo CD`,
 		})
+	}
+	return problems
+}
+
+// forbidden tells which sources lie in registries that the operator does not allow
+// (openshift.md 1.3 V21).
+func forbidden(tree *stream.Tree, allowed config.AllowList) []stream.Problem {
+	var problems []stream.Problem
+	check := func(reference string, insecure bool, p stream.Problem) {
+		image, err := stream.ParseImage(reference)
+		if err != nil || allowed.Allowed(image.Registry, insecure) {
+			return
+		}
+		p.Message, p.Hint = allowed.Refusal(image.Registry), "name an image in one of these, or have the operator add the registry to allowedRegistries"
+		problems = append(problems, p)
+	}
+	for _, s := range tree.Streams {
+		if s.DockerImageRepository != "" {
+			check(s.DockerImageRepository, false, stream.Problem{Pos: s.Pos, Ref: s.Ref()})
+		}
+		for _, tag := range s.Tags {
+			if tag.From != nil && tag.From.Kind == stream.KindDockerImage {
+				check(tag.From.Name, tag.Insecure, stream.Problem{Pos: tag.Pos, Ref: s.TagRef(tag.Name)})
+			}
+		}
 	}
 	return problems
 }

@@ -9,8 +9,8 @@ import (
 // Check is what a commit has wrong in itself, with no registry asked and no history
 // compared: circles, missing sources and grants, markers that name no tag. The
 // Problems of the Tree are not repeated.
-func Check(tip *View) []stream.Problem {
-	next := Look(tip, nil, Operator{}).Next(nil, nil, nil, nil, time.Time{})
+func Check(tip *View, operator Operator) []stream.Problem {
+	next := Look(tip, nil, operator).Next(nil, nil, nil, nil, time.Time{})
 	next.consumers()
 	return next.problems
 }
