@@ -230,7 +230,9 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	}
 	r.answered = &tip.View
 	done = r.observe(StepResolve)
-	err = r.ask(ctx, present.Imports(req.Due, got), got)
+	for questions := present.Imports(req.Due, got); len(questions) > 0 && err == nil; questions = present.Imports(req.Due, got) {
+		err = r.ask(ctx, questions, got)
+	}
 	done()
 	if err != nil {
 		return report, err

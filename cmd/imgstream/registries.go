@@ -31,7 +31,8 @@ func newRegistries(cfg config.Config, log *slog.Logger) (*registries, error) {
 	r := &registries{cfg: cfg, clients: map[string]*registry.Client{}}
 	r.opts = registry.Options{
 		UserAgent: "imgstream/" + buildVersion(), Hosts: hostsOf(cfg),
-		Concurrency: cfg.Limits.Concurrency, HostConcurrency: cfg.Limits.HostConcurrency, Logger: log,
+		Concurrency: cfg.Limits.Concurrency, HostConcurrency: cfg.Limits.HostConcurrency,
+		RepositoryTags: cfg.Limits.RepositoryTags, Logger: log,
 		Contents: registry.NewContents(),
 	}
 	_, err := r.client("")

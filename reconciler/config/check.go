@@ -39,8 +39,9 @@ func (p *parser) check(c Config) {
 	p.localRegistry(c.LocalRegistry)
 	p.positive("minimumInterval", c.MinimumInterval)
 	p.listen(c.Listen)
-	p.limit("limits.concurrency", c.Limits.Concurrency)
-	p.limit("limits.hostConcurrency", c.Limits.HostConcurrency)
+	p.limit("limits.concurrency", c.Limits.Concurrency, 1000)
+	p.limit("limits.hostConcurrency", c.Limits.HostConcurrency, 1000)
+	p.limit("limits.repositoryTags", c.Limits.RepositoryTags, 100_000)
 	p.oneOf("log.format", c.Log.Format, "auto", "text", "json")
 	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 }
@@ -51,11 +52,9 @@ func (p *parser) positive(key string, d time.Duration) {
 	}
 }
 
-const maxLimit = 1000
-
-func (p *parser) limit(key string, n int) {
-	if n < 1 || n > maxLimit {
-		p.errorf(key, "", "is %d, and must be from 1 to %d", n, maxLimit)
+func (p *parser) limit(key string, n, most int) {
+	if n < 1 || n > most {
+		p.errorf(key, "", "is %d, and must be from 1 to %d", n, most)
 	}
 }
 

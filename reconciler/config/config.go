@@ -31,7 +31,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		MinimumInterval: time.Minute,
-		Limits:          Limits{Concurrency: 32, HostConcurrency: 8},
+		Limits:          Limits{Concurrency: 32, HostConcurrency: 8, RepositoryTags: 10_000},
 		Log:             Log{Format: "auto", Level: "info"},
 	}
 }
@@ -112,10 +112,11 @@ func (r Registry) MayUse(namespace, file string) bool {
 		(len(r.Paths) == 0 || slices.ContainsFunc(r.Paths, func(g string) bool { return stream.Match(g, file) }))
 }
 
-// Limits bound what goes on at once.
+// Limits bound what goes on at once, and what is read.
 type Limits struct {
 	Concurrency     int `yaml:"concurrency"`     // questions to registries
 	HostConcurrency int `yaml:"hostConcurrency"` // of these to one host
+	RepositoryTags  int `yaml:"repositoryTags"`  // a repository with more is not listed
 }
 
 // Log is how the daemon logs.

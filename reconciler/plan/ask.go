@@ -9,14 +9,15 @@ import (
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
-// Ask is a tag that may raise a question.
+// Ask is a tag that may raise a question, or a stream whose repository may be listed.
 type Ask struct {
-	Ref      stream.Ref
-	Import   Import
+	Ref      stream.Ref    // without a tag: of a stream
+	Import   Import        // the question; of a tag with a policy, the one for its repository's tags
 	Interval time.Duration // how often the tag is to be asked for; 0: it is not scheduled
 
 	// Pending says that the tag has no answer to what its spec says: no status, a
-	// changed source, or an import that failed.
+	// changed source, or an import that failed; the stream, that its repository was
+	// never listed.
 	Pending bool
 
 	// Ripe is when the tag's candidate is old enough: from then on the tag is to be
@@ -52,35 +53,48 @@ func (p *Present) Asks() []Ask {
 			all = append(all, a)
 		}
 	}
+	for _, r := range p.repositories {
+		if r.ask.Pending || r.ask.Interval > 0 {
+			all = append(all, r.ask)
+		}
+	}
 	return all
 }
 
 // Imports are the questions that due tags raise and have does not answer yet, one per
-// distinct reference, sorted.
+// distinct reference, sorted. Some answers raise further questions (which tag a policy
+// takes, what a repository has): it is asked again until there are none.
 func (p *Present) Imports(due Due, have Answers) []Question {
+	p = p.listed(due, have)
 	known := map[Import][]string{}
 	for _, t := range p.order {
-		im, ok := p.asks(t, due)
-		if !ok {
-			continue
+		for _, im := range p.choice(t, due, have).asks {
+			if _, answered := have[im]; answered {
+				continue
+			}
+			digests, seen := known[im]
+			switch {
+			case im.Tags || im.Created:
+				digests = nil // what is known of a digest does not answer this
+			case !seen:
+				digests = digestsOf(t.cur)
+			default:
+				digests = slices.DeleteFunc(digests, func(d string) bool { return !slices.Contains(digestsOf(t.cur), d) })
+			}
+			known[im] = digests
 		}
-		if _, answered := have[im]; answered {
-			continue
+	}
+	for _, r := range p.repositories {
+		if _, answered := have[r.ask.Import]; !answered && r.due(due) {
+			known[r.ask.Import] = nil
 		}
-		digests, seen := known[im]
-		if !seen {
-			digests = digestsOf(t.cur)
-		} else {
-			digests = slices.DeleteFunc(digests, func(d string) bool { return !slices.Contains(digestsOf(t.cur), d) })
-		}
-		known[im] = digests
 	}
 	questions := make([]Question, 0, len(known))
 	for im, digests := range known {
 		questions = append(questions, Question{Import: im, Known: digests})
 	}
 	slices.SortFunc(questions, func(a, b Question) int {
-		return cmp.Or(strings.Compare(a.Import.Reference, b.Import.Reference), strings.Compare(a.Import.Scope, b.Import.Scope))
+		return compareImports(a.Import, b.Import)
 	})
 	return questions
 }
@@ -89,22 +103,39 @@ func (p *Present) Imports(due Due, have Answers) []Question {
 // somebody else moved an asking tag since then, when the branch was at before.
 func (p *Present) Outdated(before *View, due Due, got Answers) []Import {
 	var old []Import
+	p = p.listed(due, got)
 	for _, t := range p.order {
-		im, ok := p.asks(t, due)
-		if _, answered := got[im]; ok && answered && !sameHead(before.status(t.ref).Head(), t.old.Head()) {
-			old = append(old, im)
+		if sameHead(before.status(t.ref).Head(), t.old.Head()) {
+			continue
+		}
+		for _, im := range p.choice(t, due, got).asks {
+			if _, answered := got[im]; answered {
+				old = append(old, im)
+			}
 		}
 	}
 	return old
 }
 
-// asks gives the question of one tag, false when the tag asks nothing now.
-func (p *Present) asks(t *tag, due Due) (Import, bool) {
+// choice gives the questions of one tag, and the one whose answer it takes as far as
+// that is known; none when the tag asks nothing now.
+func (p *Present) choice(t *tag, due Due, got Answers) choice {
 	if due == nil {
 		due = pending
 	}
-	a, ok := p.ask(t)
-	return a.Import, ok && due(a)
+	a, asks := p.ask(t)
+	if wanted, decided := p.lists(t); decided {
+		asks = wanted && a.Import != (Import{})
+	} else {
+		asks = asks && due(a)
+	}
+	switch {
+	case !asks:
+		return choice{}
+	case t.spec.Policy != nil:
+		return p.choose(t, a.Import, got)
+	}
+	return choice{asks: []Import{a.Import}, image: a.Import}
 }
 
 // ask gives what a tag may ask; false for one that has no reason to.
@@ -116,15 +147,37 @@ func (p *Present) ask(t *tag) (Ask, bool) {
 	if err != nil {
 		return Ask{}, false
 	}
-	a := Ask{Ref: t.ref, Import: Import{Reference: image.String()}, Pending: !t.answered() || failed(t.cur)}
-	a.Import.Scope = p.operator.scope(image, t)
-	if t.spec.IsScheduled(p.settings()) {
+	a := Ask{Ref: t.ref, Import: p.question(t, image), Pending: !t.answered() || failed(t.cur)}
+	if t.spec.Policy != nil {
+		a.Import = Import{Reference: image.Name(), Scope: a.Import.Scope, Tags: true}
+	}
+	if !t.listed && t.spec.IsScheduled(p.settings()) {
 		a.Interval = t.stream.Interval(t.spec, p.settings())
 	}
 	if _, paused := t.paused(); !paused {
 		a.Ripe = p.ripe(t, t.cur)
 	}
 	return a, a.Pending || a.Interval > 0 || !a.Ripe.IsZero()
+}
+
+// question asks where a reference that a tag imports points to.
+func (p *Present) question(t *tag, image stream.Image) Import {
+	return Import{Reference: image.String(), Scope: p.operator.scope(image, t)}
+}
+
+func compareImports(a, b Import) int {
+	return cmp.Or(strings.Compare(a.Reference, b.Reference), strings.Compare(a.Scope, b.Scope),
+		compareBools(a.Tags, b.Tags), compareBools(a.Created, b.Created))
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // digestsOf are the digests of a status that were verified when they were recorded.

@@ -279,8 +279,7 @@ func (e *editor) moves(t *tag) []Move {
 
 // labels are what the answer to a tag says of the image it moved to.
 func (e *editor) labels(t *tag, digest string) Labels {
-	im, _ := e.asks(t, e.due)
-	if answer := e.got[im]; answer.Digest == digest {
+	if answer := e.got[e.choice(t, e.due, e.got).image]; answer.Digest == digest {
 		return answer.Labels
 	}
 	return Labels{}

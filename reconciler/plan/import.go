@@ -28,6 +28,11 @@ type Import struct {
 	Prefer string
 	// Exists asks only whether the registry still has the Reference, which is by digest.
 	Exists bool
+	// Tags asks for the names of all tags instead, of the repository that Reference is,
+	// without tag and digest.
+	Tags bool
+	// Created asks when the image was made: Answer.Image is there for a known digest, too.
+	Created bool
 }
 
 // Prefers takes Prefer apart.
@@ -62,6 +67,8 @@ type Answer struct {
 	Platforms []stream.Platform     // of the image, or of the index; none when they could not be read
 	Image     *stream.ImageMetadata // as Fit gives it, with its environment; nil when it could not be read
 	Labels    Labels                // empty when they could not be read
+
+	Tags []string // sorted, each once: all that the repository has, where Import.Tags asks for them
 
 	Failure *Failure
 }

@@ -76,12 +76,12 @@ func active(last, r rune) bool {
 // for Next.
 func (p *Present) Revisions(due Due, got Answers) []string {
 	var all []string
+	p = p.listed(due, got)
 	for _, t := range p.order {
-		im, asked := p.asks(t, due)
-		if _, paused := t.paused(); !asked || paused {
+		if _, paused := t.paused(); paused {
 			continue
 		}
-		if revision := t.revision(got[im]); revision != "" {
+		if revision := t.revision(got[p.choice(t, due, got).image]); revision != "" {
 			all = append(all, revision)
 		}
 	}

@@ -37,6 +37,7 @@ type Next struct {
 // Revisions are commits of imgstream; now becomes the time of every new item. A tag
 // whose question is not answered stays as it is.
 func (p *Present) Next(due Due, got Answers, blame map[string]string, own map[string]bool, now time.Time) *Next {
+	p = p.listed(due, got)
 	cycles := p.cycles()
 	var before *Next
 	for {
@@ -47,6 +48,8 @@ func (p *Present) Next(due Due, got Answers, blame map[string]string, own map[st
 		for _, t := range p.order {
 			n.status(t.ref)
 		}
+		n.reserve()
+		n.reportListed()
 		// An image that arrives in this pass may be one that a spec names: look again
 		// while that finds more.
 		if n.unfound == 0 || before != nil && n.unfound == before.unfound {
@@ -121,24 +124,27 @@ func (n *Next) resolve(t *tag, st *stream.Status) *stream.Status {
 
 // imported applies the answer of a registry (semantics.md 3).
 func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
-	im, asked := n.asks(t, n.due)
-	if !asked {
-		return unfailed(t, st)
+	c := n.choice(t, n.due, n.got)
+	switch {
+	case len(c.asks) == 0:
+		return st
+	case c.failure != nil:
+		return n.unimported(t, st, c)
 	}
-	answer, answered := n.got[im]
+	answer, answered := n.got[c.image]
 	if !answered {
 		return st
 	}
-	if f := answer.Failure; f != nil {
-		return n.unimported(t, st, im, f)
+	if answer.Failure != nil {
+		return n.unimported(t, st, c.fail(c.image, answer.Failure))
 	}
 	if r := t.rejection(st, answer.Digest); r != nil {
 		return n.refuseRejected(t, st, r)
 	}
 	if n.own[t.revision(answer)] {
-		return n.looped(t, st, im, answer)
+		return n.looped(t, st, c.image, answer)
 	}
-	image, _ := stream.ParseImage(t.spec.From.Name) // asks has parsed it
+	image, _ := stream.ParseImage(c.image.Reference) // written by Image.String
 	return n.take(t, st, stream.Item{
 		Image: answer.Digest, DockerImageReference: image.Name() + "@" + answer.Digest,
 		From: image.String(), Cause: stream.CauseImport,
@@ -146,7 +152,8 @@ func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
 }
 
 // unimported keeps the known-good image. Only a fact about the tag becomes a condition.
-func (n *Next) unimported(t *tag, st *stream.Status, im Import, f *Failure) *stream.Status {
+func (n *Next) unimported(t *tag, st *stream.Status, c choice) *stream.Status {
+	f := c.failure
 	n.report(t, stream.Error, f.Message, f.Hint)
 	if f.Reason == "" {
 		return st
@@ -154,7 +161,7 @@ func (n *Next) unimported(t *tag, st *stream.Status, im Import, f *Failure) *str
 	if f.Reason == stream.ReasonNotFound {
 		st = withoutCandidate(st, t.ref)
 	}
-	return n.fail(t, st, f.Reason, importMessage(f.Reason, im.Reference))
+	return n.fail(t, st, f.Reason, cmp.Or(c.condition, importMessage(f.Reason, c.of.Reference)))
 }
 
 // importMessage is the closed list of what a condition says about an import: made of
@@ -348,8 +355,8 @@ func (n *Next) available(t *tag, st *stream.Status) string {
 
 // offered is the digest that the source of a tag has now, "" when it is not known.
 func (n *Next) offered(t *tag) string {
-	if im, asked := n.asks(t, n.due); asked {
-		return n.got[im].Digest
+	if c := n.choice(t, n.due, n.got); len(c.asks) > 0 {
+		return n.got[c.image].Digest
 	}
 	src, ok := n.follows(t.ref)
 	if !ok || n.cycles[t.ref] != "" {

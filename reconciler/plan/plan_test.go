@@ -26,7 +26,9 @@ import (
 // trees, answers has a line for each reference (its digest and the image's labels, or
 // ! and a reason), own the commits of imgstream, local the operator's local registry with a
 // line for each repository to which nothing can be copied (and the reason), and want is what comes of it. UPDATE=1
-// writes want anew. {a} stands for the digest of sixty-four a.
+// writes want anew. An answer may also be tags and their names, or a digest, created and a
+// date or never; tags-of: before a
+// repository makes a failure one of its list. {a} stands for the digest of sixty-four a.
 func TestPlan(t *testing.T) {
 	archives, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(archives) == 0 {
@@ -80,22 +82,42 @@ func parseCase(t *testing.T, a *txtar.Archive) *testCase {
 		}
 	}
 	for line := range strings.Lines(expand(c.rest["answers"])) {
-		fields := strings.Fields(line)
-		answer := plan.Answer{Digest: fields[1], Labels: parseLabels(t, line)}
-		if reason, ok := strings.CutPrefix(fields[1], "!"); ok {
-			if reason == "host" {
-				reason = ""
-			}
-			answer = plan.Answer{Failure: &plan.Failure{Reason: reason, Message: "said the registry", Hint: "do this"}}
-		}
-		for _, scope := range []string{"", "sso", "prod"} {
-			c.answers[plan.Import{Reference: fields[0], Scope: scope}] = answer
+		im, answer := parseAnswer(t, line)
+		for _, im.Scope = range []string{"", "sso", "prod"} {
+			c.answers[im] = answer
 		}
 	}
 	if strings.Contains(string(a.Comment), "nothing due") {
 		c.due = nil
 	}
+	if strings.Contains(string(a.Comment), "nobody asks") {
+		c.due = func(plan.Ask) bool { return false }
+	}
 	return c
+}
+
+func parseAnswer(t *testing.T, line string) (plan.Import, plan.Answer) {
+	t.Helper()
+	fields := strings.Fields(line)
+	reference, list := strings.CutPrefix(fields[0], "tags-of:")
+	im := plan.Import{Reference: reference, Tags: list || fields[1] == "tags"}
+	if reason, ok := strings.CutPrefix(fields[1], "!"); ok {
+		if reason == "host" {
+			reason = ""
+		}
+		return im, plan.Answer{Failure: &plan.Failure{Reason: reason, Message: "said the registry", Hint: "do this"}}
+	}
+	if im.Tags {
+		return im, plan.Answer{Tags: fields[2:]}
+	}
+	answer := plan.Answer{Digest: fields[1], Labels: parseLabels(t, line)}
+	if im.Created = slices.Contains(fields, "created"); im.Created {
+		answer.Image = &stream.ImageMetadata{Digest: fields[1]}
+		if made := fields[slices.Index(fields, "created")+1]; made != "never" {
+			answer.Image.Created = made + "T00:00:00Z"
+		}
+	}
+	return im, answer
 }
 
 // parseLabels reads source="…" and the like, in Go's syntax, behind the digest.
@@ -148,7 +170,7 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 		t.Fatal(err)
 	}
 	c.copied = slices.SortedFunc(maps.Keys(copies), func(a, b plan.Copy) int { return strings.Compare(a.To+a.From, b.To+b.From) })
-	return out, present.Imports(due, nil)
+	return out, c.asked(present, due)
 }
 
 // local reads the operator's part of an archive.
@@ -170,6 +192,23 @@ func (c *testCase) local(t *testing.T) (plan.Operator, map[string]*plan.Failure)
 	return plan.Operator{Scope: scope, LocalRegistry: registry}, uncopied
 }
 
+// asked are the questions of a pass that has the answers of the case, in the order in
+// which they come up.
+func (c *testCase) asked(present *plan.Present, due plan.Due) []plan.Question {
+	var all []plan.Question
+	got := plan.Answers{}
+	for {
+		round := present.Imports(due, got)
+		if len(round) == 0 {
+			return all
+		}
+		for _, q := range round {
+			got[q.Import] = c.answers[q.Import]
+		}
+		all = append(all, round...)
+	}
+}
+
 func read(t *testing.T, tree fs.FS) *survey.Survey {
 	t.Helper()
 	s, err := survey.Read(tree)
@@ -185,7 +224,14 @@ func (c *testCase) outcome(t *testing.T) string {
 	out, asked := c.plan(t, noon)
 	var b strings.Builder
 	for _, q := range asked {
-		fmt.Fprintf(&b, "ask %s %s\n", q.Import.Reference, strings.Join(q.Known, " "))
+		what := "ask"
+		switch {
+		case q.Import.Tags:
+			what = "list"
+		case q.Import.Created:
+			what = "date"
+		}
+		fmt.Fprintf(&b, "%s %s %s\n", what, q.Import.Reference, strings.Join(q.Known, " "))
 	}
 	for _, c := range c.copied {
 		fmt.Fprintf(&b, "copy %s (as %s) to %s (as %s)\n", c.From, c.FromScope, c.To, c.ToScope)

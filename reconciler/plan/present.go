@@ -18,6 +18,9 @@ type Present struct {
 	order     []*tag                  // by namespace, stream, then the spec's order; tags without a spec last
 	streams   map[stream.Ref][]*tag   // the tags of each stream, in order
 	pins      map[stream.Ref][]string // by stream: the digests, or beginnings of digests, that specs name
+
+	repositories []*repository                  // that tags come from, in the order of their streams
+	listings     map[stream.Ref]map[string]bool // by stream whose repository was listed: the tags that are imported
 }
 
 // tag is one tag with a spec, a status or a seed.
@@ -26,6 +29,7 @@ type tag struct {
 	stream *stream.Stream // nil when no document describes the stream
 	spec   *stream.Tag    // nil when the spec does not list the tag
 	broken bool           // its status file cannot be used: it stands still
+	listed bool           // spec is not written: the tag comes from spec.dockerImageRepository
 
 	old *stream.Status // the file at the tip; nil when there is none
 	cur *stream.Status // what follows from people's changes; shared with old when nothing does
@@ -46,6 +50,7 @@ func Look(tip, base *View, operator Operator) *Present {
 			p.add(&tag{ref: s.TagRef(s.Seed[i].Tag), stream: s})
 		}
 	}
+	p.addRepositories()
 	for _, ref := range sortedRefs(tip.Tree.Status) {
 		p.add(&tag{ref: ref, stream: tip.Tree.Stream(ref.Namespace, ref.Name)})
 	}

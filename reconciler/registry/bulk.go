@@ -42,6 +42,7 @@ func remoteOptions(opts Options, keys authn.Keychain, tr *transport) []remote.Op
 		remote.WithTransport(tr),
 		remote.WithAuthFromKeychain(keys),
 		remote.WithUserAgent(opts.UserAgent),
+		remote.WithPageSize(pageSize),
 		// Tries are the transport's business: it knows Retry-After and gives up at
 		// once where nobody listens.
 		remote.WithRetryPredicate(func(error) bool { return false }),

@@ -100,6 +100,9 @@ func display(registry string) string {
 // ids. What is about the host names no reference, since it answers for others too.
 func (c *Client) verdict(ctx context.Context, ref name.Reference, err error) *verdict {
 	host := display(ref.Context().RegistryStr())
+	if v := listVerdict(ref.Context(), host, err); v != nil {
+		return v
+	}
 	if v := contentVerdict(ref, host, err); v != nil {
 		return v
 	}

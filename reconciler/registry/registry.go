@@ -29,6 +29,7 @@ type Options struct {
 
 	Concurrency     int // questions under way at once; 0: 16
 	HostConcurrency int // the same for one host; 0: 8
+	RepositoryTags  int // the most tags of a repository that are listed; 0: 10000
 
 	Contents *Contents // what digests hold; nil: one of the Client's own
 
@@ -129,6 +130,7 @@ func withDefaults(o Options) Options {
 	}
 	orDefault(&o.Concurrency, 16)
 	orDefault(&o.HostConcurrency, 8)
+	orDefault(&o.RepositoryTags, 10_000)
 	orDefault(&o.Timeouts.Dial, 10*time.Second)
 	orDefault(&o.Timeouts.Header, 30*time.Second)
 	orDefault(&o.Timeouts.Question, time.Minute)

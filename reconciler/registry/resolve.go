@@ -133,6 +133,9 @@ func (c *Client) ask(ctx context.Context, ref name.Reference, q plan.Question) p
 
 // look asks for the digest of a reference, and for the content only when it is new.
 func (c *Client) look(ctx context.Context, ref name.Reference, q plan.Question) (plan.Answer, error) {
+	if q.Import.Tags {
+		return c.tags(ctx, ref.Context())
+	}
 	if d, ok := ref.(name.Digest); ok && c.contents.get(d.DigestStr(), c.opts.Now()) == nil && !slices.Contains(q.Known, d.DigestStr()) {
 		ct, err := c.content(ctx, d, nil) // the content is the proof that it is there
 		if err != nil {

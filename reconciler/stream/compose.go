@@ -81,6 +81,9 @@ func placed(s *Stream, file, namespace string) *Stream {
 	here := *s
 	here.Namespace = cmp.Or(s.Namespace, namespace)
 	here.Pos.File = file
+	if here.RepositoryPos.Line > 0 {
+		here.RepositoryPos.File = file
+	}
 	here.Tags = slices.Clone(s.Tags)
 	for i := range here.Tags {
 		here.Tags[i].Pos.File = file
@@ -165,7 +168,7 @@ func (c *composer) orphans() {
 	byName := func(a, b Ref) int { return cmp.Compare(a.String(), b.String()) }
 	for _, ref := range slices.SortedFunc(maps.Keys(c.tree.Status), byName) {
 		s := c.tree.index[ref.Stream()]
-		if c.twice[ref.Stream()] || s.lists(ref.Tag) {
+		if c.twice[ref.Stream()] || s.Names(ref.Tag) || s.HasListed(c.tree.Status[ref]) {
 			continue
 		}
 		p := Problem{
@@ -180,9 +183,9 @@ func (c *composer) orphans() {
 	}
 }
 
-// lists says whether a spec file names the tag, in its spec or in the status of
-// an export. The nil Stream lists nothing.
-func (s *Stream) lists(tag string) bool {
+// Names says whether the file of the stream has the tag, in its spec or in the status of
+// an export. The nil Stream has none.
+func (s *Stream) Names(tag string) bool {
 	return s != nil && (s.Tag(tag) != nil || slices.ContainsFunc(s.Seed, func(seed Seed) bool { return seed.Tag == tag }))
 }
 

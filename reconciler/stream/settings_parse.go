@@ -161,7 +161,6 @@ func (r *settingsReader) imports(o object) {
 	set.ImportMode = r.choice(e, "importMode", old.ImportMode, ModePreserveOriginal, ModeLegacy)
 	r.unbuilt(e, "importMode", set.ImportMode != old.ImportMode)
 	set.RepositoryLimit = r.count(e, "repositoryLimit", old.RepositoryLimit)
-	r.unbuilt(e, "repositoryLimit", set.RepositoryLimit != old.RepositoryLimit)
 	set.MinAge = r.duration(e, "minAge", old.MinAge)
 }
 

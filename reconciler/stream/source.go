@@ -74,7 +74,7 @@ func (t *Tag) Source(ownNamespace string) *Source {
 		src.Namespace = t.From.Namespace
 	}
 	for name, value := range t.Annotations {
-		if name != annotationPolicy && !strings.HasPrefix(name, annotationPolicy+"-") {
+		if name != AnnotationPolicy && !strings.HasPrefix(name, AnnotationPolicy+"-") {
 			continue
 		}
 		if src.Policy == nil {

@@ -174,6 +174,9 @@ func (r *reader) body(doc, meta object, s *Stream) {
 		s.Created = created
 	}
 	spec := r.object(doc.at("spec"), "spec", specFields...)
+	if annotations.has(AnnotationReimport) && spec.at("dockerImageRepository").value == nil {
+		r.errorf(annotations.at(AnnotationReimport).line, "move it to the tag", "annotation %s stands on a stream", AnnotationReimport)
+	}
 	lookupPolicy := r.object(spec.at("lookupPolicy"), "spec.lookupPolicy", "local")
 	if s.LookupLocal = r.on(lookupPolicy, "local"); s.LookupLocal {
 		r.noticef(lookupPolicy.at("local").line, "use a marker comment in the consumer",
@@ -186,6 +189,9 @@ func (r *reader) body(doc, meta object, s *Stream) {
 	for i := range s.Tags {
 		s.Tags[i].Blocked = s.Tags[i].Blocked || blocked
 	}
+	if blocked {
+		s.RepositoryPos = Pos{}
+	}
 	r.seeds(doc, s)
 }
 
@@ -196,15 +202,14 @@ func (r *reader) repository(spec object, s *Stream) {
 		return
 	}
 	line := spec.at("dockerImageRepository").line
-	last := s.DockerImageRepository[strings.LastIndex(s.DockerImageRepository, "/")+1:]
 	_, err := ParseImage(s.DockerImageRepository)
 	switch {
 	case err != nil:
 		r.errorf(line, "write registry/repository", "spec.dockerImageRepository: %v", err)
-	case strings.ContainsAny(last, ":@"):
+	case namesTag(s.DockerImageRepository):
 		r.errorf(line, "write registry/repository", "spec.dockerImageRepository %q has a tag or digest", s.DockerImageRepository)
 	default:
-		r.errorf(line, "list the tags that are wanted in spec.tags", "spec.dockerImageRepository is not supported yet")
+		s.RepositoryPos = Pos{Line: line}
 	}
 }
 

@@ -15,11 +15,9 @@ var (
 	importFields = []string{"insecure", "scheduled", "importMode"}
 	kinds        = []string{KindDockerImage, KindImageStreamTag, KindImageStreamImage}
 
-	laterAnnotations = []string{
-		annotationPolicy, annotationPolicy + "-range", annotationPolicy + "-pattern", annotationPolicy + "-order",
-		annotationPrefix + "platforms",
-	}
-	knownAnnotations = append([]string{AnnotationPaused, AnnotationReimport, AnnotationInterval, AnnotationMinAge}, laterAnnotations...)
+	laterAnnotations  = []string{annotationPrefix + "platforms"}
+	policyAnnotations = []string{AnnotationPolicy, AnnotationPolicyRange, AnnotationPolicyPattern, AnnotationPolicyOrder}
+	knownAnnotations  = slices.Concat([]string{AnnotationPaused, AnnotationReimport, AnnotationInterval, AnnotationMinAge}, policyAnnotations, laterAnnotations)
 )
 
 // tag reads one entry of spec.tags; ok is false where no name says which tag it
@@ -37,11 +35,13 @@ func (r *reader) tag(f field, s *Stream) (tag Tag, ok bool) {
 		return Tag{}, false
 	}
 	r.generation(o)
-	tag.Annotations = r.annotations(r.object(o.at("annotations"), "spec.tags[].annotations"), true)
+	annotations := r.object(o.at("annotations"), "spec.tags[].annotations")
+	tag.Annotations = r.annotations(annotations, true)
 	if tag.Reference = r.on(o, "reference"); tag.Reference {
 		r.later(o.at("reference").line, "reference: true", "remove it, so that the image is imported")
 	}
 	r.from(o, s, &tag)
+	r.tagPolicy(annotations, o, &tag)
 	r.importPolicy(o, &tag)
 	r.referencePolicy(o, &tag)
 	tag.Blocked = r.errors > before
@@ -155,8 +155,8 @@ func (r *reader) annotations(o object, onTag bool) map[string]string {
 		case !strings.HasPrefix(name, annotationPrefix):
 		case name == AnnotationPaused && all[name] == "false":
 			r.noticef(f.line, "remove the annotation to go on", "%s: \"false\" pauses: the value is the reason", name)
-		case name == AnnotationPaused, name == AnnotationReimport && onTag:
-		case name == AnnotationReimport:
+		case name == AnnotationPaused, name == AnnotationReimport, onTag && slices.Contains(policyAnnotations, name):
+		case slices.Contains(policyAnnotations, name):
 			r.errorf(f.line, "move it to the tag", "annotation %s stands on a stream", name)
 		case name == AnnotationInterval:
 			if d, err := time.ParseDuration(all[name]); err != nil || d <= 0 {

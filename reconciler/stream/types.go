@@ -5,7 +5,11 @@
 // decides nothing about what a tag should point to (package plan does).
 package stream
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/imgstream/imgstream/reconciler/policy"
+)
 
 // Kinds of an ObjectReference in spec.tags[].from (image.openshift.io/v1).
 const (
@@ -25,7 +29,10 @@ const (
 	// commas between them; "" is none, whatever the settings require.
 	AnnotationPlatforms = "imgstream.dev/platforms"
 
-	annotationPolicy = "imgstream.dev/policy" // and those that begin with it and "-"
+	AnnotationPolicy        = "imgstream.dev/policy" // semver, alphabetical, numerical or newest: it chooses the tag
+	AnnotationPolicyRange   = AnnotationPolicy + "-range"
+	AnnotationPolicyPattern = AnnotationPolicy + "-pattern"
+	AnnotationPolicyOrder   = AnnotationPolicy + "-order"
 )
 
 // Import modes of a tag.
@@ -90,7 +97,8 @@ type Stream struct {
 	Annotations           map[string]string
 	Created               string // metadata.creationTimestamp of an export, RFC 3339; "" where there is none
 	LookupLocal           bool   // spec.lookupPolicy.local
-	DockerImageRepository string // spec.dockerImageRepository; "" when unset
+	DockerImageRepository string // spec.dockerImageRepository, as written; "" when unset
+	RepositoryPos         Pos    // where that stands; line 0 when it is unset or cannot be used
 	Tags                  []Tag  // in the order written; names are unique
 	Seed                  []Seed // status.tags of an export, in the order written
 	SkipMarked            bool   // the file has the mark that keeps it out of Argo CD's directories
@@ -112,9 +120,10 @@ type Tag struct {
 	From            *From // nil: a tag that is only pushed to
 	Reference       bool
 	Insecure        bool
-	Scheduled       *bool  // nil: the settings' default
-	ImportMode      string // "", Legacy, PreserveOriginal
-	ReferencePolicy string // "", Source, Local: which pull spec consumers get
+	Scheduled       *bool          // nil: the settings' default
+	ImportMode      string         // "", Legacy, PreserveOriginal
+	ReferencePolicy string         // "", Source, Local
+	Policy          *policy.Policy // which tag of the repository From is taken; nil: the one that From names
 
 	// Blocked says that an error-level Problem was reported for the tag: its
 	// status stays as it is, and nothing is asked or moved.
