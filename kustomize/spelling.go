@@ -22,6 +22,23 @@ func (u Use) Shows(img Image) bool {
 	return img.complete() && len(u.edits(img)) == 0
 }
 
+// Digest is the digest that the place shows now; "" where it shows none.
+func (u Use) Digest() string {
+	shown := u.value.text
+	if v := u.entry; v != nil {
+		shown = v.digest.text
+		if _, both, ok := strings.Cut(v.newTag.text, "@"); ok {
+			shown = both
+		}
+	} else if _, behind, ok := strings.Cut(shown, "@"); ok {
+		shown = behind
+	}
+	if !isDigest(shown) {
+		return ""
+	}
+	return shown
+}
+
 // complete reports whether img is an image that can be written: with a name and
 // a digest, and nothing in it that a pull spec cannot hold.
 func (img Image) complete() bool {

@@ -185,3 +185,27 @@ func TestValueSpellings(t *testing.T) {
 		})
 	}
 }
+
+func TestDigest(t *testing.T) {
+	for in, want := range map[string]string{
+		"images:\n- {name: a, digest: OLD} # {\"$imagestream\": \"a:b\"}":             oldDigest,
+		"images:\n- {name: a, newTag: v1} # {\"$imagestream\": \"a:b\"}":              "",
+		"images:\n- {name: a, newTag: v1@OLD} # {\"$imagestream\": \"a:b\"}":          oldDigest,
+		"images:\n- {name: a, newTag: v1, digest: OLD} # {\"$imagestream\": \"a:b\"}": oldDigest,
+		"x: r/a:v1@OLD # {\"$imagestream\": \"a:b\"}":                                 oldDigest,
+		"x: r/a:v1 # {\"$imagestream\": \"a:b\"}":                                     "",
+		"x: r/a@sha256:short # {\"$imagestream\": \"a:b\"}":                           "",
+		"x: OLD # {\"$imagestream\": \"a:b:digest\"}":                                 oldDigest,
+		"x: v1@OLD # {\"$imagestream\": \"a:b:tag\"}":                                 oldDigest,
+		"x: v1 # {\"$imagestream\": \"a:b:tag\"}":                                     "",
+		"x: r/a # {\"$imagestream\": \"a:b:name\"}":                                   "",
+	} {
+		f := Parse("kustomization.yaml", []byte(withDigests(in)))
+		if len(f.Uses) != 1 {
+			t.Fatalf("%s: %s", in, summary(f))
+		}
+		if got := f.Uses[0].Digest(); got != want {
+			t.Errorf("%s: %q", in, got)
+		}
+	}
+}

@@ -32,10 +32,10 @@ func Compose(settings Settings, specs []SpecAt, statuses []StatusAt) *Tree {
 			Status:   make(map[Ref]*Status, len(statuses)),
 			Broken:   map[Ref]Problem{},
 			index:    map[Ref]*Stream{},
+			doubtful: map[Ref]bool{},
 			kept:     map[Ref][]*Status{},
 		},
-		twice:    map[Ref]bool{},
-		doubtful: map[Ref]bool{},
+		twice: map[Ref]bool{},
 	}
 	for _, at := range slices.SortedFunc(slices.Values(specs), func(a, b SpecAt) int { return cmp.Compare(a.Path, b.Path) }) {
 		if at.File != nil {
@@ -52,9 +52,8 @@ func Compose(settings Settings, specs []SpecAt, statuses []StatusAt) *Tree {
 }
 
 type composer struct {
-	tree     *Tree
-	twice    map[Ref]bool // streams of two documents
-	doubtful map[Ref]bool // streams with an error in their spec; the zero Ref: some stream, nobody knows which
+	tree  *Tree
+	twice map[Ref]bool // streams of two documents
 }
 
 func (c *composer) add(p Problem) { c.tree.Problems = append(c.tree.Problems, p) }
@@ -67,7 +66,7 @@ func (c *composer) specs(at SpecAt) {
 			p.Ref.Namespace = cmp.Or(p.Ref.Namespace, fallback)
 		}
 		if p.Severity == Error {
-			c.doubtful[p.Ref.Stream()] = true
+			c.tree.doubtful[p.Ref.Stream()] = true
 		}
 		c.add(p)
 	}
@@ -94,7 +93,7 @@ func placed(s *Stream, file, namespace string) *Stream {
 func (c *composer) stream(s *Stream) {
 	ref := s.Ref()
 	if len(ref.String()) > maxStream {
-		c.doubtful[ref] = true
+		c.tree.doubtful[ref] = true
 		c.add(Problem{Pos: s.Pos, Ref: ref, Message: fmt.Sprintf("namespace/name is longer than %d characters", maxStream), Hint: "write a shorter name"})
 		return
 	}
@@ -175,7 +174,8 @@ func (c *composer) orphans() {
 			Severity: Notice, Ref: ref, Pos: Pos{File: StatusPath(c.tree.Settings.Streams.StatusDirectory, ref)},
 			Message: "no spec has this tag: its status is kept", Hint: "prune removes it",
 		}
-		if c.doubtful[Ref{}] || c.doubtful[ref.Stream()] {
+		c.tree.Orphans = append(c.tree.Orphans, ref)
+		if c.tree.Doubtful(ref.Stream()) {
 			p.Hint = "mend the specs that have errors first: it may stand there"
 		}
 		c.add(p)

@@ -12,9 +12,19 @@ type Tree struct {
 	// for a caller to add who knows the history.
 	Broken map[Ref]Problem
 
+	// Orphans are the statuses whose tag is in no spec, sorted. They are kept until
+	// somebody prunes.
+	Orphans []Ref
+
+	doubtful map[Ref]bool // streams with an error in their spec; the zero Ref: some stream, nobody knows which
+
 	index map[Ref]*Stream   // of Streams; nil in a Tree that Compose did not make
 	kept  map[Ref][]*Status // by stream: all of its statuses; empty likewise
 }
+
+// Doubtful says that a spec has errors, so that the stream may have tags that are not
+// seen. Of the zero Ref: that any stream may.
+func (t *Tree) Doubtful(stream Ref) bool { return t.doubtful[Ref{}] || t.doubtful[stream] }
 
 // Stream finds a stream by namespace and name, or nil.
 func (t *Tree) Stream(namespace, name string) *Stream {

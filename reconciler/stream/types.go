@@ -177,6 +177,12 @@ type Item struct {
 	Cause                string
 }
 
+// TagItem is an item with the tag that has it.
+type TagItem struct {
+	Ref  Ref
+	Item Item
+}
+
 // Candidate is a digest that was seen and waits for its age or its pull request.
 type Candidate struct {
 	Image     string
