@@ -5,12 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/storer"
-	"github.com/go-git/go-git/v5/storage/filesystem"
-	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
 )
 
 // Log reads the history of what is checked out from the clone's own objects. It
@@ -34,12 +30,7 @@ func (c clone) log(where string, progress func(string)) (*Log, error) {
 	if err := c.readable(); err != nil {
 		return nil, err
 	}
-	objects := filesystem.NewStorageWithOptions(
-		dotgit.NewRepositoryFilesystem(osfs.New(c.gitDir), osfs.New(c.common)), cache.NewObjectLRUDefault(),
-		filesystem.Options{
-			KeepDescriptors: true,
-			AlternatesFS:    osfs.New(filepath.VolumeName(c.common) + string(filepath.Separator)),
-		})
+	objects := c.storage()
 	head, err := storer.ResolveReference(objects, plumbing.HEAD)
 	switch {
 	case errors.Is(err, plumbing.ErrReferenceNotFound):

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/storage/memory"
 )
 
@@ -18,6 +19,9 @@ import (
 type objects struct {
 	counts *counters
 	broken atomic.Bool // an object turned out to be missing
+
+	cloneMu sync.Mutex
+	clone   storer.EncodedObjectStorer // of a local clone, read where raw lacks something; nil: none
 
 	mu    sync.RWMutex
 	raw   map[plumbing.Hash]plumbing.EncodedObject
@@ -41,12 +45,26 @@ func (e *missingError) Unwrap() error { return ErrIncomplete }
 
 func (o *objects) get(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
 	o.mu.RLock()
-	defer o.mu.RUnlock()
 	obj, ok := o.raw[h]
+	o.mu.RUnlock()
+	if !ok && o.clone != nil {
+		return o.cloned(t, h)
+	}
 	if !ok || (t != plumbing.AnyObject && obj.Type() != t) {
 		return nil, &missingError{h}
 	}
 	return obj, nil
+}
+
+// cloned reads an object of the local clone, which is not for several goroutines.
+func (o *objects) cloned(t plumbing.ObjectType, h plumbing.Hash) (plumbing.EncodedObject, error) {
+	o.cloneMu.Lock()
+	defer o.cloneMu.Unlock()
+	obj, err := o.clone.EncodedObject(t, h)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return nil, &missingError{h}
+	}
+	return obj, err
 }
 
 func (o *objects) blob(h plumbing.Hash) ([]byte, error) {

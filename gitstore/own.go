@@ -79,8 +79,3 @@ func (s *Store) singleRequest(name, have plumbing.Hash) request {
 	}
 	return r
 }
-
-// Own is of no use without commits: none is ours, and nothing is read.
-func (w *WorkTree) Own(context.Context, Snapshot, []Rev) (map[Rev]bool, error) {
-	return map[Rev]bool{}, nil
-}

@@ -20,8 +20,9 @@ type WorkTree struct {
 	root *os.Root
 	dir  string
 
-	mu   sync.Mutex
-	last *workFS // the last Snapshot's
+	mu    sync.Mutex
+	last  *workFS // the last Snapshot's
+	clone *cloned // nil before FindBase, and where there is no commit
 }
 
 // OpenWorkTree opens the root of the clone that dir lies in, or dir itself
@@ -47,10 +48,16 @@ func OpenWorkTree(dir string) (*WorkTree, error) {
 func (w *WorkTree) Dir() string { return w.dir }
 
 // Close releases the directory. Snapshots are not readable afterwards.
-func (w *WorkTree) Close() error { return w.root.Close() }
+func (w *WorkTree) Close() error {
+	err := w.root.Close()
+	if w.clone != nil {
+		err = errors.Join(err, w.clone.store.Close())
+	}
+	return err
+}
 
-// Snapshot returns the files as they are whenever they are read. Its Rev and
-// Base are empty. What is read through its FS is remembered for Commit.
+// Snapshot returns the files as they are whenever they are read. Its Rev is
+// empty, its Base what FindBase found. What is read through its FS is remembered for Commit.
 func (w *WorkTree) Snapshot(ctx context.Context) (Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return Snapshot{}, err
@@ -58,7 +65,8 @@ func (w *WorkTree) Snapshot(ctx context.Context) (Snapshot, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last = &workFS{root: w.root, read: map[string][sha256.Size]byte{}}
-	return Snapshot{FS: w.last}, nil
+	base, baseFS, err := w.clone.files()
+	return Snapshot{FS: w.last, Base: base, BaseFS: baseFS}, err
 }
 
 // Commit writes the files of a chain, after comparing each with what was read

@@ -23,7 +23,8 @@ import (
 type workplace struct {
 	target
 	pullRequest bool
-	dry         bool // compute and print, and change nothing
+	dry         bool         // compute and print, and change nothing
+	after       func(change) // where set, gets what was written into the work tree instead of telling it
 }
 
 // change is what a verb wants to be different.
@@ -100,7 +101,11 @@ func (w *workplace) changeWorkTree(ctx context.Context, a *app, compute func(fil
 		}
 	}
 	fmt.Fprint(a.stdout, c.out)
-	a.sayChanged(tree.Dir(), c)
+	if w.after != nil {
+		w.after(c)
+	} else {
+		a.sayChanged(tree.Dir(), c)
+	}
 	return len(c.files) > 0, nil
 }
 

@@ -23,7 +23,7 @@ func newCreate(a *app) *cobra.Command {
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newCreateStream(a))
+	cmd.AddCommand(newCreateStream(a), newCreateTag(a))
 	return cmd
 }
 
@@ -34,6 +34,7 @@ type speccing struct {
 	namespace string
 	dryRun    string
 	output    string
+	resolve   bool
 }
 
 // specFlags adds the namespace, and what names a remote branch.

@@ -63,11 +63,22 @@ type change struct {
 	insert  map[*yaml.Node][]Pair
 	order   []*yaml.Node // of the mappings in insert
 	grow    map[*yaml.Node]*growth
-	grown   []*yaml.Node        // of grow
-	gone    map[*yaml.Node]bool // elements of lists, and keys
-	shrunk  []*yaml.Node        // the lists of the elements in gone
-	emptied map[*yaml.Node]bool // lists of which the key alone is left
+	grown   []*yaml.Node                // of grow
+	gone    map[*yaml.Node]bool         // elements of lists, and keys
+	shrunk  []*yaml.Node                // the lists of the elements in gone
+	emptied map[*yaml.Node]bool         // lists of which the key alone is left
+	filled  map[*yaml.Node]*yaml.Node   // what stands instead of a value, or of nothing
+	added   map[*yaml.Node][]*yaml.Node // what a collection gets behind what it has
+	cleared map[*yaml.Node]bool         // collections that become [] or {}
 	bytes   []replacement
+}
+
+func newChange() *change {
+	return &change{
+		set: map[*yaml.Node]string{}, insert: map[*yaml.Node][]Pair{}, grow: map[*yaml.Node]*growth{},
+		gone: map[*yaml.Node]bool{}, emptied: map[*yaml.Node]bool{},
+		filled: map[*yaml.Node]*yaml.Node{}, added: map[*yaml.Node][]*yaml.Node{}, cleared: map[*yaml.Node]bool{},
+	}
 }
 
 // Check is the refusal that Apply would answer to e before it looks at the
@@ -84,6 +95,11 @@ func (f *File) Apply(edits ...Edit) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return f.finish(c)
+}
+
+// finish writes a change and proves it.
+func (f *File) finish(c *change) (*File, error) {
 	if len(c.bytes) == 0 {
 		return f, nil
 	}
@@ -98,10 +114,7 @@ func (f *File) Apply(edits ...Edit) (*File, error) {
 }
 
 func (f *File) plan(edits []Edit) (*change, error) {
-	c := &change{
-		set: map[*yaml.Node]string{}, insert: map[*yaml.Node][]Pair{}, grow: map[*yaml.Node]*growth{},
-		gone: map[*yaml.Node]bool{}, emptied: map[*yaml.Node]bool{},
-	}
+	c := newChange()
 	for _, e := range edits {
 		if err := f.planOne(c, e); err != nil {
 			return nil, err
@@ -140,7 +153,7 @@ func (f *File) planOne(c *change, e Edit) error {
 // belong to the element that stands there already.
 func (f *File) planBytes(c *change) error {
 	for _, n := range c.order {
-		r, err := f.insertion(n, c.insert[n])
+		r, err := f.insertion(n, pairNodes(c.insert[n]), layout{lineBr: f.lineBreak()})
 		if err != nil {
 			return err
 		}

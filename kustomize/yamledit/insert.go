@@ -1,7 +1,6 @@
 package yamledit
 
 import (
-	"bytes"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -37,38 +36,30 @@ func (f *File) insertable(n *yaml.Node, key string) error {
 	return nil
 }
 
-// insertion puts pairs behind the last key of a mapping.
-func (f *File) insertion(n *yaml.Node, pairs []Pair) ([]replacement, error) {
+func pairNodes(pairs []Pair) []*yaml.Node {
+	var nodes []*yaml.Node
+	for _, p := range pairs {
+		nodes = append(nodes, String(p.Key).node, String(p.Value).node)
+	}
+	return nodes
+}
+
+// insertion puts keys and values behind the last key of a mapping.
+func (f *File) insertion(n *yaml.Node, parts []*yaml.Node, l layout) ([]replacement, error) {
+	key := n.Content[len(n.Content)-2]
 	end := f.end(n.Content[len(n.Content)-1])
 	if end < 0 {
 		return nil, refuse(n.Line, "cannot tell where the mapping ends")
 	}
 	if n.Style&yaml.FlowStyle != 0 {
-		return f.insertFlow(n, end, pairs), nil
+		l.json = key.Style&yaml.DoubleQuotedStyle != 0
+		return f.insertFlow(n, f.spans[key].Start, end, parts, l), nil
 	}
-	return f.insertLines(n, end, pairs), nil
-}
-
-// insertLines writes one line per pair below the last line of a block mapping.
-func (f *File) insertLines(n *yaml.Node, end int, pairs []Pair) []replacement {
-	last := n.Content[len(n.Content)-2]
-	indent := f.lead(f.spans[last].Start)
-	if len(bytes.Trim(indent, " \t")) > 0 {
-		indent = bytes.Repeat([]byte(" "), last.Column-1)
+	indent, own := f.ownIndent(f.spans[key].Start)
+	if !own {
+		indent = strings.Repeat(" ", key.Column-1)
 	}
-	var b strings.Builder
-	at := f.lineEnd(end)
-	brk := f.src[at : at+breakLen(f.src, at)]
-	for _, p := range pairs {
-		line := string(indent) + plainOrQuoted(p.Key) + ": " + plainOrQuoted(p.Value)
-		if len(brk) > 0 {
-			b.WriteString(line + string(brk))
-		} else {
-			b.WriteString(f.lineBreak() + line)
-		}
-	}
-	at += len(brk)
-	return []replacement{{Span: Span{at, at}, text: b.String()}}
+	return []replacement{f.linesBelow(end, l.pairs(indent, &yaml.Node{Kind: yaml.MappingNode, Content: parts}))}, nil
 }
 
 // lineBreak is the file's own: that of its first line.
@@ -80,28 +71,28 @@ func (f *File) lineBreak() string {
 	return "\n"
 }
 
-// insertFlow writes the pairs inside the braces: on lines of their own where the
-// last key has one, else behind it.
-func (f *File) insertFlow(n *yaml.Node, end int, pairs []Pair) []replacement {
-	key := n.Content[len(n.Content)-2]
-	texts := f.flowPairs(n, pairs)
+// insertFlow writes keys and values, or elements, into a flow collection whose last part
+// lies between start and end: on lines of their own where that has one, else behind it.
+func (f *File) insertFlow(n *yaml.Node, start, end int, parts []*yaml.Node, l layout) []replacement {
 	comma := f.skipBlank(end)
 	hasComma := comma < len(f.src) && f.src[comma] == ','
 	rest := comma
 	if hasComma {
 		rest = f.skipBlank(comma + 1)
 	}
-	indent := string(f.lead(f.spans[key].Start))
-	onOwnLine := strings.Trim(indent, " \t") == ""
+	indent, onOwnLine := f.ownIndent(start)
 	if !onOwnLine || rest < len(f.src) && f.src[rest] != '#' && breakLen(f.src, rest) == 0 {
 		sep := ", "
-		if strings.HasSuffix(f.colon(n), ":") {
+		if n.Kind == yaml.MappingNode && strings.HasSuffix(f.colon(n), ":") {
 			sep = ","
 		}
-		return []replacement{{Span: Span{end, end}, text: sep + strings.Join(texts, sep)}}
+		return []replacement{{Span: Span{end, end}, text: sep + strings.Join(f.flowTexts(n, parts, l), sep)}}
 	}
-	brk := f.lineBreak() + indent
-	lines := brk + strings.Join(texts, ","+brk)
+	if l.json {
+		l.deep, l.indent = f.flowUnit(n, indent), indent
+	}
+	brk := l.lineBr + indent
+	lines := brk + strings.Join(f.flowTexts(n, parts, l), ","+brk)
 	at := f.lineEnd(rest)
 	if hasComma {
 		return []replacement{{Span: Span{at, at}, text: lines + ","}}
@@ -109,16 +100,18 @@ func (f *File) insertFlow(n *yaml.Node, end int, pairs []Pair) []replacement {
 	return []replacement{{Span: Span{end, end}, text: ","}, {Span: Span{at, at}, text: lines}}
 }
 
-// flowPairs writes pairs as the last one of the mapping is written: JSON stays JSON.
-func (f *File) flowPairs(n *yaml.Node, pairs []Pair) []string {
-	json := n.Content[len(n.Content)-2].Style&yaml.DoubleQuotedStyle != 0
+// flowTexts writes what is inserted as the collection is written: JSON stays JSON.
+func (f *File) flowTexts(n *yaml.Node, parts []*yaml.Node, l layout) []string {
 	var texts []string
-	for _, p := range pairs {
-		if json {
-			texts = append(texts, doubleQuoted(p.Key)+f.colon(n)+doubleQuoted(p.Value))
-		} else {
-			texts = append(texts, plainOrQuoted(p.Key)+": "+plainOrQuoted(p.Value))
+	for i := 0; i < len(parts); i += step(n) {
+		text := ""
+		if n.Kind == yaml.MappingNode {
+			text = l.scalar(parts[i]) + ": "
+			if l.json {
+				text = l.scalar(parts[i]) + f.colon(n)
+			}
 		}
+		texts = append(texts, text+l.spread(parts[i+step(n)-1], l.indent, l.deep))
 	}
 	return texts
 }

@@ -71,6 +71,15 @@ func (p *proof) same(a, b *yaml.Node) error {
 		}
 		return nil
 	}
+	if want, ok := p.filled[a]; ok {
+		if !matches(b, want) || a.Anchor != "" {
+			return refuse(a.Line, "the new value would be read as something else")
+		}
+		return nil
+	}
+	if p.cleared[a] && a.Kind == b.Kind && len(b.Content) == 0 && a.Anchor == b.Anchor {
+		return nil
+	}
 	if a.Kind != b.Kind || a.Style != b.Style || a.ShortTag() != b.ShortTag() || a.Value != b.Value || a.Anchor != b.Anchor {
 		return refuse(a.Line, "this value would change too: %.60q", a.Value)
 	}
@@ -108,6 +117,11 @@ func (p *proof) sameContent(a, b *yaml.Node) error {
 	}
 	if g := p.grow[a]; g != nil && !g.written(next) {
 		return refuse(a.Line, "the new element would not be read as it is meant")
+	}
+	for _, want := range p.added[a] {
+		if !matches(next(), want) {
+			return refuse(a.Line, "what is added would be read as something else")
+		}
 	}
 	if len(rest) > 0 {
 		return refuse(a.Line, "what belongs to this mapping or list would change")

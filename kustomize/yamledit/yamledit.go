@@ -1,9 +1,11 @@
 // Package yamledit changes single values of a YAML file and no other byte.
 //
 // A file is parsed only to find where its values lie. An edit replaces the bytes
-// of one scalar, inserts one key, or adds or takes away one element of a list; then the result is parsed again, and unless
-// exactly the intended values differ the edit is refused with ErrUnproven. The
-// package never encodes YAML, never guesses, and reads nothing but its arguments.
+// of one scalar, inserts a key or an element of a list, or takes one away; then the
+// result is parsed again, and unless exactly the intended values differ the edit is
+// refused with ErrUnproven. What is inserted is written as the file is written. The
+// package never encodes what stands there, never guesses, and reads nothing but its
+// arguments.
 package yamledit
 
 import (

@@ -44,6 +44,9 @@ func (s *Specs) Document(ref stream.Ref) stream.Document {
 	return stream.Document{}
 }
 
+// Has reports whether there is such a stream, before or after the edits.
+func (s *Specs) Has(ref stream.Ref) bool { return s.stream(ref) != nil }
+
 // stream is a stream as the edits leave it, or nil.
 func (s *Specs) stream(ref stream.Ref) *stream.Stream {
 	for file, src := range s.files {
