@@ -41,9 +41,7 @@ func TestExamples(t *testing.T) {
 			bare := withoutStatus(tree)
 			out := pass(t, bare, nil, answers)
 			for _, change := range out.Changes {
-				for path, data := range change.Files {
-					bare[path] = &fstest.MapFile{Data: data}
-				}
+				write(bare, change.Files)
 			}
 			if diff := cmp.Diff(text(tree), text(bare)); diff != "" {
 				t.Errorf("a first pass writes other bytes:\n%s", diff)
@@ -150,4 +148,13 @@ func text(tree fstest.MapFS) map[string]string {
 		all[path] = string(f.Data)
 	}
 	return all
+}
+
+// write makes the changes of a commit to a tree.
+func write(tree fstest.MapFS, files map[string][]byte) {
+	for path, data := range files {
+		if tree[path] = (&fstest.MapFile{Data: data}); data == nil {
+			delete(tree, path)
+		}
+	}
 }

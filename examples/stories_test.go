@@ -117,8 +117,8 @@ func (s *story) pass(t *testing.T) (problems, commits string) {
 				old = f.Data
 			}
 			b.WriteString(changedLines(path, old, c.Files[path]))
-			s.tip[path] = &fstest.MapFile{Data: c.Files[path]}
 		}
+		write(s.tip, c.Files)
 	}
 	s.base = maps.Clone(s.tip)
 	return p.String(), b.String()

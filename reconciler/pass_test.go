@@ -92,7 +92,9 @@ func (m *memoryRepo) Commit(_ context.Context, base gitstore.Rev, chain []gitsto
 	for _, c := range chain {
 		tree := maps.Clone(m.at(m.tip()))
 		for path, data := range c.Files {
-			tree[path] = &fstest.MapFile{Data: data}
+			if tree[path] = (&fstest.MapFile{Data: data}); data == nil {
+				delete(tree, path)
+			}
 		}
 		m.commits = append(m.commits, memoryCommit{tree: tree, message: c.Message, own: true})
 	}

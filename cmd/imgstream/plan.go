@@ -82,11 +82,14 @@ func printDiffs(w io.Writer, r reconciler.Report) error {
 	return nil
 }
 
-// printDiff writes one file's diff; an empty side is a file that is not there.
+// printDiff writes one file's diff; a nil side is a file that is not there.
 func printDiff(w io.Writer, path string, old, fresh []byte, colour bool) {
 	oldName, newName := "a/"+path, "b/"+path
 	if old == nil {
 		oldName = "/dev/null"
+	}
+	if fresh == nil {
+		newName = "/dev/null"
 	}
 	text := diff.Diff(oldName, old, newName, fresh)
 	_, text, _ = bytes.Cut(text, []byte("\n")) // the library's own first line

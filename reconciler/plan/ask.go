@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -66,37 +67,68 @@ func (p *Present) Asks() []Ask {
 // takes, what a repository has): it is asked again until there are none.
 func (p *Present) Imports(due Due, have Answers) []Question {
 	p = p.listed(due, have)
-	known := map[Import][]string{}
+	asked := map[Import]*Question{}
 	for _, t := range p.order {
 		for _, im := range p.choice(t, due, have).asks {
-			if _, answered := have[im]; answered {
-				continue
+			if _, answered := have[im]; !answered {
+				p.raise(asked, im, t)
 			}
-			digests, seen := known[im]
-			switch {
-			case im.Tags || im.Created:
-				digests = nil // what is known of a digest does not answer this
-			case !seen:
-				digests = digestsOf(t.cur)
-			default:
-				digests = slices.DeleteFunc(digests, func(d string) bool { return !slices.Contains(digestsOf(t.cur), d) })
-			}
-			known[im] = digests
 		}
 	}
 	for _, r := range p.repositories {
 		if _, answered := have[r.ask.Import]; !answered && r.due(due) {
-			known[r.ask.Import] = nil
+			asked[r.ask.Import] = &Question{Import: r.ask.Import}
 		}
 	}
-	questions := make([]Question, 0, len(known))
-	for im, digests := range known {
-		questions = append(questions, Question{Import: im, Known: digests})
+	questions := make([]Question, 0, len(asked))
+	for _, q := range asked {
+		questions = append(questions, *q)
 	}
-	slices.SortFunc(questions, func(a, b Question) int {
-		return compareImports(a.Import, b.Import)
-	})
+	slices.SortFunc(questions, func(a, b Question) int { return compareImports(a.Import, b.Import) })
 	return questions
+}
+
+// raise adds what one tag asks: a question leaves out what not all of its tags know.
+func (p *Present) raise(asked map[Import]*Question, im Import, t *tag) {
+	switch q := asked[im]; {
+	case im.Tags || im.Created: // what is known of a digest does not answer this
+		asked[im] = &Question{Import: im}
+	case q == nil:
+		asked[im] = &Question{Import: im, Known: p.known(t), Children: p.children(t)}
+	default:
+		known, children := p.known(t), p.children(t)
+		q.Known = slices.DeleteFunc(q.Known, func(d string) bool { return !slices.Contains(known, d) })
+		maps.DeleteFunc(q.Children, func(index, child string) bool { return children[index] != child })
+	}
+}
+
+// known are the digests of which a tag needs no content: those that were verified when
+// they were recorded, and are described as the settings want it. What is rejected is
+// never recorded.
+func (p *Present) known(t *tag) []string {
+	var all []string
+	for _, i := range itemsOf(t.cur) {
+		if i.Image != "" && p.isDescribed(i.Image) {
+			all = append(all, i.Image)
+		}
+	}
+	return append(all, rejectedOf(t.cur)...)
+}
+
+// children are the images that a tag took from an index, by the digest of the index, if
+// what it took them for is what its spec says now.
+func (p *Present) children(t *tag) map[string]string {
+	var all map[string]string
+	for _, i := range slices.Backward(itemsOf(t.cur)) {
+		if i.Index == "" || !t.answered() || !p.isDescribed(i.Image) {
+			continue
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[i.Index] = i.Image
+	}
+	return all
 }
 
 // Outdated are the questions whose answers in got are older than what the branch says:
@@ -167,7 +199,8 @@ func (p *Present) question(t *tag, image stream.Image) Import {
 
 func compareImports(a, b Import) int {
 	return cmp.Or(strings.Compare(a.Reference, b.Reference), strings.Compare(a.Scope, b.Scope),
-		compareBools(a.Tags, b.Tags), compareBools(a.Created, b.Created))
+		compareBools(a.Tags, b.Tags), compareBools(a.Created, b.Created), compareBools(a.Exists, b.Exists),
+		compareBools(a.Legacy, b.Legacy), strings.Compare(a.Prefer, b.Prefer))
 }
 
 func compareBools(a, b bool) int {
@@ -182,13 +215,20 @@ func compareBools(a, b bool) int {
 
 // digestsOf are the digests of a status that were verified when they were recorded.
 func digestsOf(st *stream.Status) []string {
+	var all []string
+	for _, i := range itemsOf(st) {
+		if i.Image != "" {
+			all = append(all, i.Image)
+		}
+	}
+	return append(all, rejectedOf(st)...)
+}
+
+func rejectedOf(st *stream.Status) []string {
 	if st == nil {
 		return nil
 	}
 	var all []string
-	for _, i := range st.Items {
-		all = append(all, i.Image)
-	}
 	for _, r := range st.Rejected {
 		all = append(all, r.Image)
 	}

@@ -15,7 +15,7 @@ import (
 // Change is one commit to be made.
 type Change struct {
 	Message string
-	Files   map[string][]byte // whole new bytes, by path
+	Files   map[string][]byte // whole new bytes, by path; nil removes the file
 	Moves   []Move
 	Written []Written
 	Waits   []Wait
@@ -54,12 +54,13 @@ type Outcome struct {
 const batchLimit = 20
 
 // Edits computes the commits that bring the next status about: one for each stream
-// that changed, sources before followers; one for all of them above batchLimit; and
-// one for conditions alone. fsys is the tip, and only files to be changed are read;
-// an error is one of reading them.
+// that changed, sources before followers; one for all of them above batchLimit; one for
+// conditions alone; and one for the metadata of images alone. fsys is the tip, and only
+// files to be changed are read; an error is one of reading them.
 func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
-	e := &editor{Next: n, consumers: n.consumers(), fsys: fsys, files: map[string][]byte{}, compared: map[*tag]compared{}}
+	e := &editor{Next: n, consumers: n.consumers(), metadata: n.metadata(), fsys: fsys, files: map[string][]byte{}, compared: map[*tag]compared{}}
 	streams := e.changed()
+	e.leave(streams)
 	groups := make([][]stream.Ref, 0, len(streams))
 	if len(streams) > batchLimit {
 		groups = append(groups, streams)
@@ -74,6 +75,7 @@ func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
 		}
 	}
 	e.commitConditions()
+	e.commitImages()
 	return &Outcome{Changes: e.changes, Problems: n.problems, Held: n.held, TookBack: n.tookBack, Ripe: n.nextRipe()}, nil
 }
 
@@ -81,6 +83,7 @@ func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
 type editor struct {
 	*Next
 	*consumers
+	*metadata
 	fsys    fs.FS
 	files   map[string][]byte // consumers as the commits so far leave them
 	changes []Change
@@ -196,6 +199,7 @@ func (e *editor) commit(streams []stream.Ref) error {
 				c.Files[e.statusPath(t.ref)] = e.next(t).Encode()
 				c.Moves = append(c.Moves, e.moves(t)...)
 				c.Waits = append(c.Waits, e.candidate(t)...)
+				e.describe(&c, t)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 // TestPlan runs each archive of testdata: files below tip/ and base/ are the two
-// trees, answers has a line for each reference (its digest and the image's labels, or
+// trees, answers has a line for each reference (its digest, "described" for what the image says, and its labels, or
 // ! and a reason), own the commits of imgstream, local the operator's local registry with a
 // line for each repository to which nothing can be copied (and the reason), and want is what comes of it. UPDATE=1
 // writes want anew. An answer may also be tags and their names, or a digest, created and a
@@ -64,6 +64,7 @@ type testCase struct {
 	due       plan.Due
 	rest      map[string]string
 	copied    []plan.Copy // by the last plan
+	images    bool        // the metadata of images lies in git
 }
 
 func parseCase(t *testing.T, a *txtar.Archive) *testCase {
@@ -87,6 +88,7 @@ func parseCase(t *testing.T, a *txtar.Archive) *testCase {
 			c.answers[im] = answer
 		}
 	}
+	c.images = strings.Contains(string(a.Comment), "metadata")
 	if strings.Contains(string(a.Comment), "nothing due") {
 		c.due = nil
 	}
@@ -117,7 +119,21 @@ func parseAnswer(t *testing.T, line string) (plan.Import, plan.Answer) {
 			answer.Image.Created = made + "T00:00:00Z"
 		}
 	}
+	if slices.Contains(fields, "described") {
+		answer.Image = describedImage(fields[1])
+	}
 	return im, answer
+}
+
+// describedImage is what an image of the digest says of itself.
+func describedImage(digest string) *stream.ImageMetadata {
+	return &stream.ImageMetadata{
+		Digest: digest, MediaType: "application/vnd.oci.image.manifest.v1+json", OS: "linux", Architecture: "amd64",
+		Config: stream.ImageConfig{
+			Cmd: []string{"run"}, Env: []string{"TOKEN=s3cret"},
+			Labels: map[string]string{"org.opencontainers.image.source": "https://robot:s3cret@example.com/app", "x": "a: b # c\n- d"},
+		},
+	}
 }
 
 // parseLabels reads source="…" and the like, in Go's syntax, behind the digest.
@@ -147,7 +163,11 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 		base = &read(t, c.base).View
 	}
 	operator, uncopied := c.local(t)
-	present := plan.Look(&read(t, c.tip).View, base, operator)
+	tip := read(t, c.tip).View
+	if !c.images {
+		tip.Tree.Settings.ImageMetadata = stream.MetadataNone
+	}
+	present := plan.Look(&tip, base, operator)
 	blame := map[string]string{}
 	for _, path := range present.Reverted() {
 		blame[path] = strings.Repeat("c0ffee", 7)[:40]
@@ -240,12 +260,14 @@ func (c *testCase) outcome(t *testing.T) string {
 	for _, p := range out.Problems {
 		fmt.Fprintln(&b, p)
 	}
-	tree := maps.Clone(c.tip)
 	for _, change := range out.Changes {
 		fmt.Fprintf(&b, "\ncommit %s", change.Message)
 		for _, path := range slices.Sorted(maps.Keys(change.Files)) {
+			if change.Files[path] == nil {
+				fmt.Fprintf(&b, "\nremoved %s\n", path)
+				continue
+			}
 			fmt.Fprintf(&b, "\nfile %s\n%s", path, change.Files[path])
-			tree[path] = &fstest.MapFile{Data: change.Files[path]}
 		}
 	}
 	return abbreviate(b.String())
@@ -260,13 +282,22 @@ func (c *testCase) checkFixpoint(t *testing.T) {
 	}
 	after := maps.Clone(c.tip)
 	for _, change := range out.Changes {
-		for path, data := range change.Files {
-			after[path] = &fstest.MapFile{Data: data}
-		}
+		write(after, change.Files)
 	}
-	second := &testCase{tip: after, base: after, answers: c.answers, due: c.due, rest: c.rest}
+	second := &testCase{tip: after, base: after, answers: c.answers, due: c.due, rest: c.rest, images: c.images}
 	if again, _ := second.plan(t, noon.Add(time.Hour)); len(again.Changes) > 0 {
 		t.Errorf("a second pass commits:\n%s", again.Changes[0].Message)
+	}
+}
+
+// write makes the changes of a commit to a tree.
+func write(tree fstest.MapFS, files map[string][]byte) {
+	for path, data := range files {
+		if data == nil {
+			delete(tree, path)
+			continue
+		}
+		tree[path] = &fstest.MapFile{Data: data}
 	}
 }
 

@@ -217,9 +217,7 @@ func readView(t *rapid.T, tree fs.FS) *survey.Survey {
 func apply(tip fstest.MapFS, out *plan.Outcome) fstest.MapFS {
 	after := maps.Clone(tip)
 	for _, c := range out.Changes {
-		for path, data := range c.Files {
-			after[path] = &fstest.MapFile{Data: data}
-		}
+		write(after, c.Files)
 	}
 	return after
 }

@@ -10,8 +10,9 @@ import (
 
 // View is what one commit says: its image streams and the places that name images.
 type View struct {
-	Tree  *stream.Tree
-	Files []File // files with bindings, sorted by path
+	Tree   *stream.Tree
+	Files  []File   // files with bindings, sorted by path
+	Images []string // digests of the images whose metadata lies in git, sorted
 }
 
 // File is one file with bindings.

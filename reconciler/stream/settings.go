@@ -16,6 +16,13 @@ const (
 	ConsumersEnforce = "enforce"
 )
 
+// Values of Settings.ImageMetadata: whose metadata lies in git.
+const (
+	MetadataHead    = "head"    // of the images that some tag has now
+	MetadataHistory = "history" // of all images in histories
+	MetadataNone    = "none"
+)
+
 // Settings is .imgstream.yaml: the policy of one repository.
 type Settings struct {
 	Streams       Layout
@@ -23,7 +30,8 @@ type Settings struct {
 	Namespaces    []PathNamespace // the first match wins
 	Imports       ImportSettings
 	HistoryLimit  int    // items of a tag; at least 1
-	ImageMetadata string // head, history or none
+	ImageMetadata string // MetadataHead, MetadataHistory or MetadataNone
+	ImageEnv      bool   // metadata holds the environment of images, secrets and all
 	Batching      BatchSettings
 	Commit        CommitSettings
 	Consumers     string // hold or enforce
@@ -83,7 +91,7 @@ func DefaultSettings() Settings {
 			RepositoryLimit: 50,
 		},
 		HistoryLimit:  10,
-		ImageMetadata: "head",
+		ImageMetadata: MetadataHead,
 		Batching:      BatchSettings{Max: time.Minute},
 		Consumers:     ConsumersHold,
 		Delivery:      "Commit",

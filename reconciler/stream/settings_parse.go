@@ -37,7 +37,7 @@ type settingsReader struct {
 }
 
 func (r *settingsReader) read(f field) {
-	o := r.object(f, "", "apiVersion", "kind", "metadata", "streams", "scan", "namespaces", "imports", "history", "imageMetadata",
+	o := r.object(f, "", "apiVersion", "kind", "metadata", "streams", "scan", "namespaces", "imports", "history", "imageMetadata", "imageEnv",
 		"batching", "commit", "consumers", "delivery", "grants", "promotions")
 	r.typed(o, "Repository")
 	r.metadata(o)
@@ -167,11 +167,8 @@ func (r *settingsReader) imports(o object) {
 func (r *settingsReader) history(o object) {
 	e := r.object(o.at("history"), "history", "limit")
 	r.set.HistoryLimit = r.count(e, "limit", r.set.HistoryLimit)
-	r.set.ImageMetadata = r.choice(o, "imageMetadata", r.set.ImageMetadata, "head", "history", "none")
-	r.unbuilt(o, "imageMetadata", r.set.ImageMetadata == "history")
-	if r.text(o, "imageMetadata") == "head" {
-		r.noticef(o.at("imageMetadata").line, "", "imageMetadata: no file is written for images yet")
-	}
+	r.set.ImageMetadata = r.choice(o, "imageMetadata", r.set.ImageMetadata, MetadataHead, MetadataHistory, MetadataNone)
+	r.set.ImageEnv = r.on(o, "imageEnv")
 }
 
 func (r *settingsReader) batching(o object) {

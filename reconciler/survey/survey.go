@@ -155,5 +155,5 @@ func compose(settings stream.Settings, problems []stream.Problem, root *dir) *Su
 	tree.Problems = append(tree.Problems, problems...)
 	tree.Problems = append(tree.Problems, c.problems...)
 	stream.SortProblems(tree.Problems)
-	return &Survey{View: plan.View{Tree: tree, Files: c.files}, root: root}
+	return &Survey{View: plan.View{Tree: tree, Files: c.files, Images: c.images}, root: root}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
 )
 
@@ -120,6 +121,32 @@ func TestReadCostsTheChange(t *testing.T) {
 	}
 	if diff := cmp.Diff(describe(read(t, &tree{MapFS: changed})), describe(got)); diff != "" {
 		t.Errorf("another survey than without an earlier one:\n%s", diff)
+	}
+}
+
+// Of the metadata of images only the names are read, whatever is in the files.
+func TestImagesAreNotRead(t *testing.T) {
+	path := func(digits string) string {
+		return stream.ImagePath("imagestreams/status", "sha256:"+strings.Repeat(digits, 32))
+	}
+	files := repository()
+	files[path("c1")] = &fstest.MapFile{Data: []byte("image: x # {\"$imagestream\": \"app:1\"}\n")}
+	files[path("0f")] = &fstest.MapFile{Data: []byte("kind: ImageStream\n")}
+	files["imagestreams/images/README.md"] = &fstest.MapFile{}
+	files["imagestreams/images/"+strings.Repeat("ab", 32)+".yaml"] = &fstest.MapFile{}
+	first := &tree{MapFS: files}
+	got := read(t, first)
+	if diff := cmp.Diff([]string{"sha256:" + strings.Repeat("0f", 32), "sha256:" + strings.Repeat("c1", 32)}, got.View.Images); diff != "" {
+		t.Errorf("images:\n%s", diff)
+	}
+	if slices.ContainsFunc(first.files, func(f string) bool { return strings.HasPrefix(f, "imagestreams/") }) {
+		t.Errorf("read: %v", first.files)
+	}
+	changed := maps.Clone(files)
+	delete(changed, path("c1"))
+	second := &tree{MapFS: changed}
+	if got := read(t, second, got); len(got.View.Images) != 1 || len(second.files) > 0 {
+		t.Errorf("images %v; read: %v", got.View.Images, second.files)
 	}
 }
 

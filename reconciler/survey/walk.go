@@ -21,12 +21,13 @@ const maxSize = 16 << 20
 
 // dir is what one directory says: the files that say something, and the directories below.
 type dir struct {
-	name  string
-	hash  string // "" when the tree has no hashes
-	files []file
-	dirs  []*dir
-	says  bool // something below says anything; known once settled
-	known bool // settled
+	name   string
+	hash   string // "" when the tree has no hashes
+	files  []file
+	images []string // digests of the images whose metadata lies here; the files are not read
+	dirs   []*dir
+	says   bool // something below says anything; known once settled
+	known  bool // settled
 }
 
 // file is what one file says, in the role that its path gives it.
@@ -77,7 +78,7 @@ func (d *dir) settle() {
 		return
 	}
 	d.known = true
-	d.says = slices.ContainsFunc(d.files, func(f file) bool { return f.says() })
+	d.says = len(d.images) > 0 || slices.ContainsFunc(d.files, func(f file) bool { return f.says() })
 	for _, sub := range d.dirs {
 		sub.settle()
 		d.says = d.says || sub.says
@@ -132,7 +133,11 @@ func (r *reader) dir(name, hash string, earlier []*dir) (*dir, error) {
 				return nil, err
 			}
 			d.dirs = append(d.dirs, sub)
-		case e.Type().IsRegular() && r.reads(below):
+		case !e.Type().IsRegular():
+		case r.settings.IsImagePath(below):
+			digest, _ := stream.ParseImagePath(r.settings.Streams.StatusDirectory, below)
+			d.images = append(d.images, digest)
+		case r.reads(below):
 			files = append(files, e)
 		}
 	}
@@ -204,6 +209,7 @@ type collector struct {
 	specs    []stream.SpecAt
 	statuses []stream.StatusAt
 	files    []plan.File
+	images   []string
 	problems []stream.Problem
 }
 
@@ -214,10 +220,12 @@ func (d *dir) collect(name string, c *collector) {
 	for i := range d.files {
 		d.files[i].collect(path.Join(name, d.files[i].name), c)
 	}
+	c.images = append(c.images, d.images...)
 	for _, sub := range d.dirs {
 		sub.collect(path.Join(name, sub.name), c)
 	}
 	if name == "." {
+		slices.Sort(c.images)
 		slices.SortFunc(c.files, func(a, b plan.File) int { return strings.Compare(a.Path, b.Path) })
 	}
 }
