@@ -147,6 +147,8 @@ func TestImagesAreNotRead(t *testing.T) {
 	second := &tree{MapFS: changed}
 	if got := read(t, second, got); len(got.View.Images) != 1 || len(second.files) > 0 {
 		t.Errorf("images %v; read: %v", got.View.Images, second.files)
+	} else if got.Same(read(t, first)) {
+		t.Error("a tree with one image fewer says the same")
 	}
 }
 

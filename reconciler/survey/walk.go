@@ -91,7 +91,8 @@ func (d *dir) same(o *dir) bool {
 	if d == o || d.hash != "" && d.hash == o.hash {
 		return true
 	}
-	return slices.EqualFunc(d.saying(), o.saying(), func(a, b *file) bool { return a.name == b.name && a.hash != "" && a.hash == b.hash }) &&
+	return slices.Equal(d.images, o.images) &&
+		slices.EqualFunc(d.saying(), o.saying(), func(a, b *file) bool { return a.name == b.name && a.hash != "" && a.hash == b.hash }) &&
 		slices.EqualFunc(d.sayingDirs(), o.sayingDirs(), func(a, b *dir) bool { return a.name == b.name && a.same(b) })
 }
 
