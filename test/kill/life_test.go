@@ -26,6 +26,7 @@ type life struct {
 	server *httptest.Server
 	cmd    *exec.Cmd
 	output bytes.Buffer
+	begun  chan struct{} // closed when the process is there
 	ended  chan struct{} // closed when the process is gone
 	update chan struct{} // something below changed
 
@@ -44,7 +45,7 @@ type lifeKey struct{}
 
 // newLife makes a life; start begins it.
 func newLife(w *world) *life {
-	l := &life{world: w, ended: make(chan struct{}), update: make(chan struct{}, 1), meantime: map[point]func(){}, rested: -1}
+	l := &life{world: w, begun: make(chan struct{}), ended: make(chan struct{}), update: make(chan struct{}, 1), meantime: map[point]func(){}, rested: -1}
 	l.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == controlPath {
 			l.told(r.URL.Query())
@@ -67,6 +68,7 @@ func (l *life) start(t *testing.T) {
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	close(l.begun)
 	l.world.lives++
 	go func() {
 		_ = l.cmd.Wait()
@@ -146,6 +148,7 @@ func (l *life) kill(at point) {
 	l.mu.Lock()
 	l.killedAt, l.armed = at, ""
 	l.mu.Unlock()
+	<-l.begun // it may speak before Start returns
 	_ = l.cmd.Process.Kill()
 	<-l.ended
 	l.changed()
