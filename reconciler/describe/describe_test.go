@@ -91,9 +91,11 @@ func TestDocuments(t *testing.T) {
 	tree := treeOf(t, "repo.txtar")
 	keycloak := tree.Stream("sso", "keycloak")
 	itags := ImageTagsOf(tree, keycloak)
+	described := treeOf(t, "describe.txtar")
 	for name, document := range map[string]any{
 		"is":         tree.Document(keycloak),
 		"is-list":    NewList(docs),
+		"is-whole":   described.Document(described.Stream("default", "whole")),
 		"istag":      TagsOf(tree, keycloak)[0],
 		"istag-list": NewList(TagsOf(tree, keycloak)),
 		"isimage":    ImagesOf(tree, keycloak)[0],

@@ -10,7 +10,7 @@ import (
 type imageTagCells struct{ spec, status, history, updated string }
 
 func cellsOf(tree *stream.Tree, s *stream.Stream, name string) imageTagCells {
-	t := tag{name: name, spec: s.Tag(name), status: tree.Status[s.TagRef(name)]}
+	t := tag{name: name, spec: tree.SpecTag(s, name), status: tree.Status[s.TagRef(name)]}
 	if p, broken := tree.Broken[s.TagRef(name)]; broken {
 		t.broken = &p
 	}

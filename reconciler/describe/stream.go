@@ -75,9 +75,7 @@ func (d *streamText) tags() []tag {
 		byName[d.stream.Tags[i].Name] = tag{spec: &d.stream.Tags[i]}
 	}
 	for _, st := range d.tree.StatusesOf(d.stream) {
-		t := byName[st.Ref.Tag]
-		t.status = st
-		byName[st.Ref.Tag] = t
+		byName[st.Ref.Tag] = tag{spec: d.tree.SpecTag(d.stream, st.Ref.Tag), status: st}
 	}
 	for ref, p := range d.tree.Broken {
 		if ref.Stream() == d.stream.Ref() {

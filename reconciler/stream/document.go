@@ -99,7 +99,8 @@ type DocumentItem struct {
 }
 
 // Document assembles OpenShift's document of a stream from its spec and the
-// statuses of its tags: those of the spec in its order, then the others by name.
+// statuses of its tags: those of the spec in its order, then the others by name. Tags that
+// were imported with a whole repository stand in its spec, as OpenShift writes them there.
 //
 // Generations are not in git. Those of a document say what OpenShift's say of the
 // present (openshift.md 0): items count from the oldest, and a tag whose spec is not
@@ -112,16 +113,20 @@ func (t *Tree) Document(s *Stream) Document {
 		Status:   DocumentStatus{DockerImageRepository: s.DockerImageRepository},
 	}
 	for i := range s.Tags {
-		d.Spec.Tags = append(d.Spec.Tags, t.DocumentTag(s, &s.Tags[i]))
+		d.Spec.Tags = append(d.Spec.Tags, t.documentTag(s, &s.Tags[i]))
 	}
 	for _, st := range t.StatusesOf(s) {
-		d.Status.Tags = append(d.Status.Tags, st.document(s.Tag(st.Ref.Tag)))
+		tag := t.SpecTag(s, st.Ref.Tag)
+		d.Status.Tags = append(d.Status.Tags, st.document(tag))
+		if tag != nil && s.Tag(tag.Name) == nil {
+			d.Spec.Tags = append(d.Spec.Tags, t.documentTag(s, tag))
+		}
 	}
 	return d
 }
 
-// DocumentTag is the TagReference of a tag of the stream.
-func (t *Tree) DocumentTag(s *Stream, tag *Tag) DocumentTag {
+// documentTag is the TagReference of a tag of the stream.
+func (t *Tree) documentTag(s *Stream, tag *Tag) DocumentTag {
 	d := tag.document()
 	if tag.From != nil {
 		d.Generation = t.Status[s.TagRef(tag.Name)].generation(tag)

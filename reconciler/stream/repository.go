@@ -26,6 +26,19 @@ func (s *Stream) HasListed(st *Status) bool {
 	return st.Source.Kind == KindDockerImage && st.Source.Name == s.DockerImageRepository+":"+st.Ref.Tag
 }
 
+// SpecTag is what a tag of the stream is to be: as spec.tags says, else as
+// spec.dockerImageRepository does where the tag's status came from there; nil for a tag
+// that no spec has.
+func (t *Tree) SpecTag(s *Stream, name string) *Tag {
+	if tag := s.Tag(name); tag != nil {
+		return tag
+	}
+	if st := t.Status[s.TagRef(name)]; st != nil && s.HasListed(st) {
+		return s.Listed(name)
+	}
+	return nil
+}
+
 // RepositoryInterval is how often spec.dockerImageRepository is listed: as the stream's
 // own annotation says, else the settings where they schedule imports; 0: not again.
 func (s *Stream) RepositoryInterval(settings Settings) time.Duration {
