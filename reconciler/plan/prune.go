@@ -128,6 +128,7 @@ func (p *pruner) needed(ref stream.Ref) (why, hint string) {
 	}
 	for _, item := range p.tip.Tree.Status[ref].Items {
 		switch {
+		case p.elsewhere(ref, item.Image):
 		case p.named(ref, item.Image):
 			return "a spec names " + item.Image, "change from.name there"
 		case p.shown[image(ref, item.Image)]:
@@ -135,6 +136,14 @@ func (p *pruner) needed(ref stream.Ref) (why, hint string) {
 		}
 	}
 	return "", ""
+}
+
+// elsewhere reports whether a tag of the stream that a spec has, has the image too.
+// What is in use of its history is kept.
+func (p *pruner) elsewhere(ref stream.Ref, image string) bool {
+	return slices.ContainsFunc(p.streams[ref.Stream()], func(t *tag) bool {
+		return t.spec != nil && t.old != nil && slices.ContainsFunc(t.old.Items, func(i stream.Item) bool { return i.Image == image })
+	})
 }
 
 // follows reports whether the spec of some tag takes its image from this one.
