@@ -192,11 +192,6 @@ func (p *Present) ask(t *tag) (Ask, bool) {
 	return a, a.Pending || a.Interval > 0 || !a.Ripe.IsZero()
 }
 
-// question asks where a reference that a tag imports points to.
-func (p *Present) question(t *tag, image stream.Image) Import {
-	return Import{Reference: image.String(), Scope: p.operator.scope(image, t)}
-}
-
 func compareImports(a, b Import) int {
 	return cmp.Or(strings.Compare(a.Reference, b.Reference), strings.Compare(a.Scope, b.Scope),
 		compareBools(a.Tags, b.Tags), compareBools(a.Created, b.Created), compareBools(a.Exists, b.Exists),

@@ -184,7 +184,9 @@ func sameHead(a, b *stream.Item) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return *a == *b
+	x, y := *a, *b
+	x.Index, y.Index = "", "" // an index that moved without the image that was taken from it moves nothing
+	return x == y
 }
 
 func (n *Next) pendingBefore(u Use) bool {

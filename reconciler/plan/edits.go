@@ -271,7 +271,7 @@ func (e *editor) moves(t *tag) []Move {
 	if t.adopted {
 		all = append(all, Move{Ref: t.ref, New: imageOf(before), Cause: stream.CauseAdopt, From: before.DockerImageReference})
 	}
-	if after != nil && (before == nil || *before != *after) {
+	if after != nil && !sameHead(before, after) {
 		m := Move{Ref: t.ref, Old: imageOf(before), New: after.Image, Cause: after.Cause, From: e.origin(t, after)}
 		if m.Cause == stream.CauseImport && m.Old != m.New {
 			m.Labels = e.labels(t, m.New)

@@ -30,7 +30,7 @@ func record(st *stream.Status, item stream.Item) bool {
 	case head == nil || head.Image != item.Image:
 		st.Items = slices.Insert(st.Items, 0, item)
 		return true
-	case head.DockerImageReference != item.DockerImageReference:
+	case head.DockerImageReference != item.DockerImageReference || head.Index != item.Index:
 		head.DockerImageReference, head.From, head.Index = item.DockerImageReference, item.From, item.Index
 	}
 	return false

@@ -144,9 +144,12 @@ func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
 	if n.own[t.revision(answer)] {
 		return n.looped(t, st, c.image, answer)
 	}
+	if kept, incomplete := n.incomplete(t, st, c.image, answer); incomplete {
+		return kept
+	}
 	image, _ := stream.ParseImage(c.image.Reference) // written by Image.String
 	return n.take(t, st, stream.Item{
-		Image: answer.Digest, DockerImageReference: image.Name() + "@" + answer.Digest,
+		Image: answer.Digest, DockerImageReference: image.Name() + "@" + answer.Digest, Index: answer.Index,
 		From: image.String(), Cause: stream.CauseImport,
 	})
 }
@@ -317,7 +320,7 @@ func (n *Next) move(t *tag, st *stream.Status, item stream.Item) *stream.Status 
 // stands reports whether a status says all that a move to item would make it say.
 func (n *Next) stands(t *tag, st *stream.Status, item stream.Item) bool {
 	head := st.Head()
-	return head != nil && head.Image == item.Image && head.DockerImageReference == item.DockerImageReference &&
+	return head != nil && head.Image == item.Image && head.DockerImageReference == item.DockerImageReference && head.Index == item.Index &&
 		st.Source.Equal(t.source()) && !failed(st) && st.Candidate == nil && len(st.Items) <= n.settings().HistoryLimit
 }
 

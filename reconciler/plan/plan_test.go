@@ -28,7 +28,7 @@ import (
 // line for each repository to which nothing can be copied (and the reason), and want is what comes of it. UPDATE=1
 // writes want anew. An answer may also be tags and their names, or a digest, created and a
 // date or never; tags-of: before a
-// repository makes a failure one of its list. {a} stands for the digest of sixty-four a.
+// repository makes a failure one of its list. A digest may have index=, platforms=, and of the question legacy and prefer=. {a} stands for the digest of sixty-four a.
 func TestPlan(t *testing.T) {
 	archives, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(archives) == 0 {
@@ -102,7 +102,8 @@ func parseAnswer(t *testing.T, line string) (plan.Import, plan.Answer) {
 	t.Helper()
 	fields := strings.Fields(line)
 	reference, list := strings.CutPrefix(fields[0], "tags-of:")
-	im := plan.Import{Reference: reference, Tags: list || fields[1] == "tags"}
+	im := plan.Import{Reference: reference, Tags: list || fields[1] == "tags", Legacy: slices.Contains(fields, "legacy")}
+	im.Prefer, _ = valueOf(fields, "prefer")
 	if reason, ok := strings.CutPrefix(fields[1], "!"); ok {
 		if reason == "host" {
 			reason = ""
@@ -119,10 +120,27 @@ func parseAnswer(t *testing.T, line string) (plan.Import, plan.Answer) {
 			answer.Image.Created = made + "T00:00:00Z"
 		}
 	}
+	answer.Index, _ = valueOf(fields, "index")
+	if platforms, ok := valueOf(fields, "platforms"); ok {
+		var err error
+		if answer.Platforms, err = stream.ParsePlatforms(platforms); err != nil {
+			t.Fatal(line, err)
+		}
+	}
 	if slices.Contains(fields, "described") {
 		answer.Image = describedImage(fields[1])
 	}
 	return im, answer
+}
+
+// valueOf finds name=value.
+func valueOf(fields []string, name string) (string, bool) {
+	for _, f := range fields {
+		if value, ok := strings.CutPrefix(f, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // describedImage is what an image of the digest says of itself.
@@ -252,6 +270,9 @@ func (c *testCase) outcome(t *testing.T) string {
 			what = "date"
 		}
 		fmt.Fprintf(&b, "%s %s %s\n", what, q.Import.Reference, strings.Join(q.Known, " "))
+		if q.Import.Legacy {
+			fmt.Fprintf(&b, "  one image, preferring %q, knowing %v\n", q.Import.Prefer, q.Children)
+		}
 	}
 	for _, c := range c.copied {
 		fmt.Fprintf(&b, "copy %s (as %s) to %s (as %s)\n", c.From, c.FromScope, c.To, c.ToScope)

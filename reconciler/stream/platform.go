@@ -13,13 +13,15 @@ const DefaultPlatform = "linux/amd64"
 // Platform is what an image runs on, in Go's words, as registries write it.
 type Platform struct{ OS, Architecture, Variant string }
 
+const platformsHint = "write platforms like linux/amd64 or linux/arm/v7"
+
 var platformWord = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*$`)
 
 // ParsePlatform reads os/architecture[/variant].
 func ParsePlatform(s string) (Platform, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 || slices.ContainsFunc(parts, func(p string) bool { return !platformWord.MatchString(p) }) {
-		return Platform{}, fmt.Errorf("%q is not a platform: write os/architecture[/variant], as in linux/arm64", s)
+		return Platform{}, fmt.Errorf("%q is not os/architecture[/variant]", s)
 	}
 	return Platform{OS: parts[0], Architecture: parts[1], Variant: strings.Join(parts[2:], "")}, nil
 }

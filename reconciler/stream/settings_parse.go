@@ -154,14 +154,21 @@ func (r *settingsReader) imports(o object) {
 	}
 	if platform := r.text(e, "platform"); platform != "" {
 		set.Platform = platform
+		r.platforms(e, "platform", platform)
 	}
-	r.unbuilt(e, "platform", set.Platform != old.Platform)
 	set.RequiredPlatforms = r.texts(e, "requiredPlatforms")
-	r.unbuilt(e, "requiredPlatforms", len(set.RequiredPlatforms) > 0)
+	r.platforms(e, "requiredPlatforms", set.RequiredPlatforms...)
 	set.ImportMode = r.choice(e, "importMode", old.ImportMode, ModePreserveOriginal, ModeLegacy)
-	r.unbuilt(e, "importMode", set.ImportMode != old.ImportMode)
 	set.RepositoryLimit = r.count(e, "repositoryLimit", old.RepositoryLimit)
 	set.MinAge = r.duration(e, "minAge", old.MinAge)
+}
+
+func (r *settingsReader) platforms(o object, name string, platforms ...string) {
+	for _, s := range platforms {
+		if _, err := ParsePlatform(s); err != nil {
+			r.errorf(o.at(name).line, platformsHint, "%s: %v", o.path(name), err)
+		}
+	}
 }
 
 func (r *settingsReader) history(o object) {

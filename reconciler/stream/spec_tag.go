@@ -15,9 +15,8 @@ var (
 	importFields = []string{"insecure", "scheduled", "importMode"}
 	kinds        = []string{KindDockerImage, KindImageStreamTag, KindImageStreamImage}
 
-	laterAnnotations  = []string{annotationPrefix + "platforms"}
 	policyAnnotations = []string{AnnotationPolicy, AnnotationPolicyRange, AnnotationPolicyPattern, AnnotationPolicyOrder}
-	knownAnnotations  = slices.Concat([]string{AnnotationPaused, AnnotationReimport, AnnotationInterval, AnnotationMinAge}, policyAnnotations, laterAnnotations)
+	knownAnnotations  = slices.Concat([]string{AnnotationPaused, AnnotationReimport, AnnotationInterval, AnnotationMinAge, AnnotationPlatforms}, policyAnnotations)
 )
 
 // tag reads one entry of spec.tags; ok is false where no name says which tag it
@@ -127,9 +126,7 @@ func (r *reader) importPolicy(o object, tag *Tag) {
 	}
 	line := p.at("importMode").line
 	switch tag.ImportMode = r.text(p, "importMode"); tag.ImportMode {
-	case "", ModePreserveOriginal:
-	case ModeLegacy:
-		r.later(line, "importMode: Legacy", "write importMode: PreserveOriginal, or remove it")
+	case "", ModePreserveOriginal, ModeLegacy:
 	default:
 		r.errorf(line, "write PreserveOriginal, or remove it", "importMode %q is not known", tag.ImportMode)
 	}
@@ -145,13 +142,17 @@ func (r *reader) referencePolicy(o object, tag *Tag) {
 	}
 }
 
-// annotations reads them, and reports those of imgstream that are misspelt, not
-// built yet or without effect.
+// annotations reads them, and reports those that imgstream reads and that are misspelt
+// or cannot be used.
 func (r *reader) annotations(o object, onTag bool) map[string]string {
 	all := r.strings(o)
 	for _, f := range o.fields {
 		name := f.name
 		switch {
+		case onTag && (name == annotationPreferOS || name == annotationPreferArch):
+			if all[name] != "" && !platformWord.MatchString(all[name]) {
+				r.errorf(f.line, "write a word like linux or arm64", "annotation %s: %q is none", name, all[name])
+			}
 		case !strings.HasPrefix(name, annotationPrefix):
 		case name == AnnotationPaused && all[name] == "false":
 			r.noticef(f.line, "remove the annotation to go on", "%s: \"false\" pauses: the value is the reason", name)
@@ -166,8 +167,10 @@ func (r *reader) annotations(o object, onTag bool) map[string]string {
 			if d, err := time.ParseDuration(all[name]); err != nil || d < 0 {
 				r.errorf(f.line, "write hours and minutes like 72h or 1h30m, or 0s for none", "annotation %s: %q is not a time span", name, all[name])
 			}
-		case slices.Contains(laterAnnotations, name):
-			r.later(f.line, "annotation "+name, "remove it, so that tags are imported as their source says")
+		case name == AnnotationPlatforms:
+			if _, err := ParsePlatforms(all[name]); err != nil {
+				r.errorf(f.line, platformsHint, "annotation %s: %v", name, err)
+			}
 		default:
 			r.errorf(f.line, didYouMean(name, knownAnnotations), "unknown annotation %s", name)
 		}

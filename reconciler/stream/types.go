@@ -208,7 +208,9 @@ const (
 	ReasonForbidden = "Forbidden"
 	ReasonCycle     = "ReferenceCycle"
 	ReasonBuildLoop = "BuildLoop" // built from a commit of imgstream itself
-	ReasonFlapping  = "Flapping"  // of ConditionPaused: the registry's tag goes to and fro
+
+	ReasonPlatformMissing = "PlatformMissing" // an index without a platform that is required
+	ReasonFlapping        = "Flapping"        // of ConditionPaused: the registry's tag goes to and fro
 )
 
 // Condition is something that is wrong with a tag.
