@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"reconciler":          {"gitstore", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
 	"reconciler/config":   {"reconciler/stream"},
 	"reconciler/daemon":   {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
-	"reconciler/describe": {"reconciler/stream"},
+	"reconciler/describe": {"reconciler/plan", "reconciler/policy", "reconciler/stream"},
 	"reconciler/edit":     {"kustomize/yamledit", "reconciler/stream"},
 	"reconciler/plan":     {"kustomize", "reconciler/policy", "reconciler/stream"},
 	"reconciler/policy":   {},

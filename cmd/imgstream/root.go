@@ -84,7 +84,7 @@ a promotion, git revert a rollback, git log the history of a tag.`,
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		newRun(a), newSync(a), newPlan(a), newValidate(a),
-		newGet(a), newDescribe(a), newHistory(a),
+		newGet(a), newDescribe(a), newHistory(a), newExplain(a),
 		newCreate(a), newTag(a), newSet(a), newRollback(a), newPrune(a),
 		newConfig(a), newVersion(a),
 	)

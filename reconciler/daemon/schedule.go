@@ -72,8 +72,19 @@ func (s *schedule) retryAt(a plan.Ask, now time.Time) time.Time {
 
 // phase counts the due times of a tag up to t.
 func (s *schedule) phase(a plan.Ask, t time.Time) int64 {
-	interval := int64(s.interval(a))
-	return floorDiv(t.UnixNano()-offset(a.Ref, interval), interval)
+	return phase(a.Ref, s.interval(a), t)
+}
+
+func phase(ref stream.Ref, every time.Duration, t time.Time) int64 {
+	interval := int64(every)
+	return floorDiv(t.UnixNano()-offset(ref, interval), interval)
+}
+
+// DueAfter is the first time after t at which a tag, or a stream's repository, is asked
+// for that is asked for so often. It is the same for everybody.
+func DueAfter(ref stream.Ref, every time.Duration, t time.Time) time.Time {
+	at := (phase(ref, every, t)+1)*int64(every) + offset(ref, int64(every))
+	return t.Add(time.Duration(at - t.UnixNano()))
 }
 
 func (s *schedule) interval(a plan.Ask) time.Duration { return max(a.Interval, s.minimum) }
@@ -131,9 +142,7 @@ func (s *schedule) next() time.Time {
 			earlier(a.Ripe)
 		}
 		if a.Interval > 0 {
-			interval := int64(s.interval(a))
-			at := (s.phase(a, s.since)+1)*interval + offset(a.Ref, interval)
-			earlier(s.since.Add(time.Duration(at - s.since.UnixNano())))
+			earlier(DueAfter(a.Ref, s.interval(a), s.since))
 		}
 	}
 	return next

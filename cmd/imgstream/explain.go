@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/imgstream/imgstream/gitstore"
+	"github.com/imgstream/imgstream/reconciler/config"
+	"github.com/imgstream/imgstream/reconciler/daemon"
+	"github.com/imgstream/imgstream/reconciler/describe"
+	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+func newExplain(a *app) *cobra.Command {
+	e := explanation{history{browse: browse{app: a, source: source{reads: true}}}}
+	cmd := &cobra.Command{
+		Use:   "explain [NAMESPACE/]NAME:TAG",
+		Short: "Tell why a tag is at its digest, and what would move it",
+		Long: `Tells why a tag is at the digest it has (where it came from, why, by which commit), what
+would move it (its source, schedule, the tag it follows) or keeps it (pauses,
+rejections, conditions, problems), and which consumers and tags use it.
+
+Of a tag with a policy it asks the registry for the repository's tags, and prints the
+order of all of them with the reason for each; no other tag costs a question. It reads
+the work tree, or with --repo a remote branch.`,
+		Example: `  imgstream explain keycloak:25.0 -n sso
+  imgstream explain sso/keycloak:stable -o json
+  imgstream explain sso/keycloak:stable --repo https://git.example.com/apps.git --branch main`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("name one tag: imgstream explain [NAMESPACE/]NAME:TAG")
+			}
+			return nil
+		},
+		RunE:              e.run,
+		ValidArgsFunction: e.completeTag,
+	}
+	f := cmd.Flags()
+	f.StringVarP(&e.namespace, "namespace", "n", stream.DefaultNamespace, "the `namespace` of a tag that names none")
+	f.StringVarP(&e.output, "output", "o", "", "output `format`: json (default: text)")
+	e.flags(cmd)
+	f.Lookup("config").Usage = "the operator's configuration `file` (kind: Config), for what is asked"
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("namespace", e.completeNamespace)
+	return cmd
+}
+
+// explanation is one run of the verb.
+type explanation struct{ history }
+
+var fileLine = regexp.MustCompile(`^(.*):[0-9]+$`)
+
+func (e *explanation) run(cmd *cobra.Command, args []string) error {
+	if e.output != "" && e.output != "json" {
+		return usagef("unknown output format %q: write json", e.output)
+	}
+	f, closeFiles, err := e.open(cmd.Context(), e.app)
+	if err != nil {
+		return err
+	}
+	defer closeFiles()
+	ref, err := e.tag(f, args[0])
+	if err != nil {
+		return err
+	}
+	cfg, err := e.load(e.app)
+	if err != nil {
+		return err
+	}
+	found, err := e.explain(cmd.Context(), f, cfg, ref)
+	if err != nil {
+		return err
+	}
+	x := describe.Explain(found, e.commit(cmd.Context(), found), nextDue(found, cfg, e.now()))
+	text := x.Text(e.now())
+	if e.output == "json" {
+		if text, err = describe.JSON(x); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(e.stdout, text); err != nil {
+		return err
+	}
+	if found.Failure != nil {
+		return &codeError{code: exitPartly}
+	}
+	return nil
+}
+
+// tag reads the argument. FILE:LINE can look like the name of a tag: where there is such
+// a file, that is what is meant.
+func (e *explanation) tag(f files, arg string) (stream.Ref, error) {
+	if m := fileLine.FindStringSubmatch(arg); m != nil {
+		if name, err := f.find(e.app, m[1]); err == nil {
+			if info, err := fs.Stat(f.FS, name); err == nil && !info.IsDir() {
+				return stream.Ref{}, usagef("%s is a line of a file: explain FILE:LINE is not supported yet; name a tag, as its marker does", arg)
+			}
+		}
+	}
+	ref, err := stream.ParseTagRef(arg, e.namespace)
+	if err != nil {
+		return stream.Ref{}, usagef("%v", err)
+	}
+	return ref, nil
+}
+
+// explain reads the repository, and asks registries what a policy rests on.
+func (e *explanation) explain(ctx context.Context, f files, cfg config.Config, ref stream.Ref) (*plan.Explained, error) {
+	view, err := readView(f)
+	if err != nil {
+		return nil, err
+	}
+	resolver, err := newRegistries(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	// The tip is also what there was before: nothing is taken for a person's change.
+	present := plan.Look(view, view, resolver.operator())
+	got := plan.Answers{}
+	for questions := present.Rank(ref, got); len(questions) > 0 && ctx.Err() == nil; questions = present.Rank(ref, got) {
+		askAll(ctx, resolver, questions, got)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	found, err := present.Explain(ref, got, e.now(), f)
+	if err == nil && found == nil {
+		return nil, fmt.Errorf("%s is not in %s%s", ref, f.name, elsewhereThan(view.Tree, ref))
+	}
+	return found, err
+}
+
+// elsewhereThan is the end of a message that there is no such tag: which there are.
+func elsewhereThan(tree *stream.Tree, ref stream.Ref) string {
+	s := tree.Stream(ref.Namespace, ref.Name)
+	if s == nil {
+		return (&scene{tree: tree}).elsewhere(ref.Name)
+	}
+	var tags []string
+	for _, t := range s.Tags {
+		tags = append(tags, t.Name)
+	}
+	for _, st := range tree.StatusesOf(s) {
+		tags = append(tags, st.Ref.Tag)
+	}
+	slices.Sort(tags)
+	return fmt.Sprintf("; the tags of %s: %s", s.Ref(), few(tags))
+}
+
+// askAll puts the answers to questions into got; the client bounds how many are under way.
+func askAll(ctx context.Context, r *registries, questions []plan.Question, got plan.Answers) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for _, q := range questions {
+		all.Go(func() {
+			answer := r.Resolve(ctx, q)
+			mu.Lock()
+			defer mu.Unlock()
+			got[q.Import] = answer
+		})
+	}
+	all.Wait()
+}
+
+// commit is the one that brought the tag's image; "" where the log of the clone does not
+// tell it at once.
+func (e *explanation) commit(ctx context.Context, found *plan.Explained) string {
+	head := found.Status.Head()
+	if e.repo != "" || head == nil {
+		return ""
+	}
+	past, err := e.local(ctx, found.Ref, newProgress(io.Discard))
+	if err != nil || len(past.Moves) == 0 || past.Moves[0].Digest != head.Image {
+		return "" // no clone, a shallow one, or an item that is not committed
+	}
+	return gitstore.Rev(past.Moves[0].Commit).Short()
+}
+
+// nextDue is when a daemon asks for the tag again; zero for never.
+func nextDue(found *plan.Explained, cfg config.Config, now time.Time) time.Time {
+	if found.Ask.Interval == 0 {
+		return time.Time{}
+	}
+	return daemon.DueAfter(found.Ask.Ref, max(found.Ask.Interval, cfg.MinimumInterval), now)
+}
