@@ -342,3 +342,31 @@ func (s *Specs) SetRepository(ref stream.Ref, repository string) error {
 		return nil
 	})
 }
+
+// Annotate sets an annotation of a stream.
+func (s *Specs) Annotate(ref stream.Ref, key, text string) error {
+	d, err := s.locate(ref)
+	if err != nil {
+		return err
+	}
+	if d.node("metadata", "annotations") == nil {
+		err = d.put(yamledit.Map(yamledit.Field{Key: key, Value: yamledit.String(text)}), "metadata", "annotations")
+	} else {
+		err = d.put(yamledit.String(text), "metadata", "annotations", key)
+	}
+	if err != nil {
+		return err
+	}
+	return s.keep(d, func(was, is *stream.Stream) error {
+		want := *was
+		want.Annotations = maps.Clone(was.Annotations)
+		if want.Annotations == nil {
+			want.Annotations = map[string]string{}
+		}
+		want.Annotations[key] = text
+		if !same(&want, is) {
+			return fmt.Errorf("%s: the edit would change more than an annotation: change the file by hand", was.Pos)
+		}
+		return nil
+	})
+}
