@@ -20,6 +20,7 @@ type workFS struct {
 
 	mu   sync.Mutex
 	read map[string][sha256.Size]byte // by path; the zero value: it was not there
+	seen map[string]bool              // the entries of the directories that were listed
 }
 
 func (f *workFS) note(name string, data []byte) {
@@ -31,8 +32,9 @@ func (f *workFS) note(name string, data []byte) {
 	}
 }
 
-// unchanged compares a file with what was read.
-func (f *workFS) unchanged(name string) error {
+// unchanged compares a file with what was read. One that is to be deleted need only have
+// been seen.
+func (f *workFS) unchanged(name string, deleted bool) error {
 	if err := CheckPath(name); err != nil {
 		return err
 	}
@@ -47,6 +49,8 @@ func (f *workFS) unchanged(name string) error {
 	was, known := f.read[name]
 	switch {
 	case now == nil && was == [sha256.Size]byte{}:
+		return nil
+	case !known && deleted && f.seen[name]:
 		return nil
 	case !known:
 		return fmt.Errorf("%w: %s was not read before", ErrConflict, name)
@@ -146,6 +150,11 @@ func (f *workFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return isDotGit(e.Name()) || strings.HasSuffix(e.Name(), tempSuffix)
 	})
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range list {
+		f.seen[path.Join(name, e.Name())] = true
+	}
 	return list, nil
 }
 

@@ -64,14 +64,14 @@ func (w *WorkTree) Snapshot(ctx context.Context) (Snapshot, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last = &workFS{root: w.root, read: map[string][sha256.Size]byte{}}
+	w.last = &workFS{root: w.root, read: map[string][sha256.Size]byte{}, seen: map[string]bool{}}
 	base, baseFS, err := w.clone.files()
 	return Snapshot{FS: w.last, Base: base, BaseFS: baseFS}, err
 }
 
 // Commit writes the files of a chain, after comparing each with what was read
 // through the last Snapshot: one that has changed since, or that exists and was
-// not read, is ErrConflict, and nothing is written. The base must be "", as a
+// not read (to be deleted: not even listed), is ErrConflict, and nothing is written. The base must be "", as a
 // Snapshot says; messages and authors are of no use here.
 func (w *WorkTree) Commit(ctx context.Context, base Rev, chain []Commit) (Published, error) {
 	w.mu.Lock()
@@ -85,7 +85,7 @@ func (w *WorkTree) Commit(ctx context.Context, base Rev, chain []Commit) (Publis
 	}
 	names := slices.Sorted(maps.Keys(files))
 	for _, name := range names {
-		if err := w.last.unchanged(name); err != nil {
+		if err := w.last.unchanged(name, files[name] == nil); err != nil {
 			return Published{}, fmt.Errorf("write to %s: %w", w.dir, err)
 		}
 	}

@@ -166,3 +166,34 @@ func TestWorkTreeErrors(t *testing.T) {
 		t.Errorf("no directory: %v", err)
 	}
 }
+
+// A file that was listed and not read can be deleted, and not written.
+func TestWorkTreeDeletesWhatItSaw(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"seen", "unseen/x"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755), os.WriteFile(filepath.Join(dir, name), []byte("1"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, snap := openTree(t, dir)
+	if _, err := fs.ReadDir(snap.FS, "."); err != nil {
+		t.Fatal(err)
+	}
+	commit := func(name string, data []byte) error {
+		_, err := w.Commit(t.Context(), "", []Commit{{Message: "m", Files: map[string][]byte{name: data}}})
+		return err
+	}
+	if err := commit("unseen/x", nil); !errors.Is(err, ErrConflict) {
+		t.Errorf("deleted unseen: %v", err)
+	}
+	if err := commit("seen", []byte("2")); !errors.Is(err, ErrConflict) {
+		t.Errorf("written unread: %v", err)
+	}
+	if err := commit("seen", nil); err != nil {
+		t.Errorf("deleted seen: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "seen")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is there: %v", err)
+	}
+}
