@@ -80,6 +80,10 @@ type Request struct {
 	Due    plan.Due // which tags are asked for; nil: the pending ones
 	DryRun bool     // stop before publishing
 
+	// Hints are references that somebody pushed to, in full and with a tag; those into the
+	// operator's local registry may be of tags that nobody knows yet.
+	Hints []string
+
 	// IfMoved says that nothing is due: a branch that is where the last pass left it
 	// costs one look, and gives that pass's Report.
 	IfMoved bool
@@ -221,7 +225,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	}
 	r.computed = nil
 	report.View, report.Streams = &tip.View, len(tip.View.Tree.Streams)
-	present := plan.Look(&tip.View, view(base), r.Operator)
+	present := plan.Look(&tip.View, view(base), r.Operator, req.Hints...)
 	report.Asks = present.Asks()
 	if r.answered != nil && r.answered != &tip.View {
 		for _, im := range present.Outdated(r.answered, req.Due, got) {

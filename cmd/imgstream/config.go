@@ -214,10 +214,21 @@ func summary(cfg config.Config) string {
 	if cfg.LocalRegistry != "" {
 		fmt.Fprintf(&b, "  local registry %s\n", cfg.LocalRegistry)
 	}
+	if cfg.Hooks.Distribution.TokenFile != "" {
+		fmt.Fprintf(&b, "  hook /hooks/distribution%s\n", of(cfg.Hooks.Distribution.Host))
+	}
 	if len(cfg.AllowedRegistries) > 0 {
 		fmt.Fprintf(&b, "  allowed registries %s\n", allowedNames(cfg.AllowedRegistries))
 	}
 	return b.String()
+}
+
+// of names a host, where there is one.
+func of(host string) string {
+	if host == "" {
+		return ""
+	}
+	return " of " + host
 }
 
 func authentication(git config.Git) string {

@@ -22,6 +22,7 @@ import (
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/daemon"
+	"github.com/imgstream/imgstream/reconciler/hooks"
 	"github.com/imgstream/imgstream/reconciler/web"
 )
 
@@ -47,7 +48,7 @@ IMGSTREAM_LISTEN, and the git token as for sync. SIGTERM ends it within one requ
 	s.flags(cmd)
 	f := cmd.Flags()
 	f.DurationVar(&s.interval, "interval", 30*time.Second, "how often a branch is looked at")
-	f.StringVar(&s.listen, "listen", os.Getenv("IMGSTREAM_LISTEN"), "`address` of /healthz, /readyz, /metrics and /api (default: the configuration's, else none)")
+	f.StringVar(&s.listen, "listen", os.Getenv("IMGSTREAM_LISTEN"), "`address` of /healthz, /readyz, /metrics, /api and /hooks (default: the configuration's, else none)")
 	return cmd
 }
 
@@ -185,7 +186,7 @@ func (s *service) branchOf(ctx context.Context, cfg config.Config, repo config.R
 				Repo: store, Resolver: s.metrics.Resolver(asked), Copier: asked, Operator: asked.operator(), Now: s.now, Observe: s.metrics.Step(name),
 			}
 			loop := daemon.New(name, r, repo.Interval, cfg.MinimumInterval, s.log)
-			loop.Observe = s.metrics.Pass(name)
+			loop.Operator, loop.Observe = asked.operator(), s.metrics.Pass(name)
 			if dir := localDir(repo.URL); dir != "" {
 				go s.watchBranch(ctx, dir, branch, loop)
 			}
@@ -246,7 +247,9 @@ func (s *service) serve(ctx context.Context, cfg config.Config, served chan<- er
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	opts := web.Options{States: s.set.States, Metrics: s.metrics, Now: s.now}
+	opts := web.Options{States: s.set.States, Metrics: s.metrics, Now: s.now, Hooks: map[string]web.Hook{
+		"distribution": {Token: s.hookToken, Read: hooks.Distribution, Deliver: s.hint},
+	}}
 	if cfg.TokenFile != "" {
 		opts.Token = func() string {
 			token, err := secret(s.config.Load().TokenFile)
@@ -270,6 +273,30 @@ func (s *service) serve(ctx context.Context, cfg config.Config, served chan<- er
 		_ = server.Shutdown(grace)
 	}()
 	return nil
+}
+
+// hookToken is that of the configuration in force; "" where it cannot be read.
+func (s *service) hookToken() string {
+	token, err := secret(s.config.Load().Hooks.Distribution.TokenFile)
+	if err != nil {
+		return ""
+	}
+	return token
+}
+
+// hint tells every branch what was pushed, by the name that references have for the registry.
+func (s *service) hint(found []hooks.Hint) {
+	host := s.config.Load().Hooks.Distribution.Host
+	references := make([]string, 0, len(found))
+	for _, h := range found {
+		if h = h.At(host); h.Host != "" {
+			references = append(references, h.Reference())
+		}
+	}
+	s.log.Debug("notified", "references", references)
+	for _, l := range s.set.Loops() {
+		l.Hint(references...)
+	}
 }
 
 // newLogger writes text on a terminal and JSON anywhere else, unless the configuration

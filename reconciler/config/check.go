@@ -39,6 +39,7 @@ func (p *parser) check(c Config) {
 	p.localRegistry(c.LocalRegistry)
 	p.positive("minimumInterval", c.MinimumInterval)
 	p.listen(c.Listen)
+	p.distribution("hooks.distribution", c.Hooks.Distribution)
 	p.limit("limits.concurrency", c.Limits.Concurrency, 1000)
 	p.limit("limits.hostConcurrency", c.Limits.HostConcurrency, 1000)
 	p.limit("limits.repositoryTags", c.Limits.RepositoryTags, 100_000)
@@ -71,6 +72,15 @@ func (p *parser) listen(address string) {
 	host, port := hostPort(address)
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || fmt.Sprint(n) != port || host != "" && !isHost(host) {
 		p.errorf("listen", `write host:port like 127.0.0.1:8080, :8080 for every address, or "" for no HTTP`, "is not host:port%s", quote(address))
+	}
+}
+
+func (p *parser) distribution(key string, h DistributionHook) {
+	if p.find(key) != nil && h.TokenFile == "" {
+		p.missing(key+".tokenFile", "name a file with the token that the registry sends: Authorization: Bearer …")
+	}
+	if h.Host != "" && !isHost(h.Host) {
+		p.errorf(key+".host", "write host or host:port, without scheme and path", "is not the host of a registry%s", quote(h.Host))
 	}
 }
 

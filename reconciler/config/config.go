@@ -23,6 +23,7 @@ type Config struct {
 	MinimumInterval   time.Duration `yaml:"minimumInterval"` // least interval of a scheduled tag
 	Listen            string        `yaml:"listen"`          // [host]:port of HTTP; "": none
 	TokenFile         string        `yaml:"tokenFile"`       // bearer token for /api and /metrics; "": nobody is asked for one
+	Hooks             Hooks         `yaml:"hooks"`
 	Limits            Limits        `yaml:"limits"`
 	Log               Log           `yaml:"log"`
 }
@@ -110,6 +111,17 @@ func (r Registry) HasCredentials() bool {
 func (r Registry) MayUse(namespace, file string) bool {
 	return (len(r.Namespaces) == 0 || slices.Contains(r.Namespaces, namespace)) &&
 		(len(r.Paths) == 0 || slices.ContainsFunc(r.Paths, func(g string) bool { return stream.Match(g, file) }))
+}
+
+// Hooks are the senders of notifications, at /hooks/….
+type Hooks struct {
+	Distribution DistributionHook `yaml:"distribution"`
+}
+
+// DistributionHook is a registry that is CNCF Distribution, or sends what it sends.
+type DistributionHook struct {
+	TokenFile string `yaml:"tokenFile"` // bearer token that it shows; "": nobody gets in
+	Host      string `yaml:"host"`      // host[:port] by which references name the registry; "": as it says
 }
 
 // Limits bound what goes on at once, and what is read.

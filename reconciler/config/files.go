@@ -111,7 +111,10 @@ func (c *Config) paths() []place {
 			place{key: key + ".tokenFile", path: &r.TokenFile},
 		)
 	}
-	return append(places, place{key: "tokenFile", path: &c.TokenFile})
+	return append(places,
+		place{key: "tokenFile", path: &c.TokenFile},
+		place{key: "hooks.distribution.tokenFile", path: &c.Hooks.Distribution.TokenFile},
+	)
 }
 
 func (g *Git) paths(key string) []place {

@@ -63,6 +63,7 @@ func TestParseWhole(t *testing.T) {
 		},
 		AllowedRegistries: config.AllowList{{DomainName: "*.example.com:5000"}, {DomainName: "quay.io", Insecure: true}},
 		LocalRegistry:     "registry.example.com:5000/imgstream",
+		Hooks:             config.Hooks{Distribution: config.DistributionHook{TokenFile: "etc/hook-token", Host: "registry.example.com:5000"}},
 		MinimumInterval:   2 * time.Minute,
 		Listen:            ":8080",
 		TokenFile:         "/run/secrets/api-token",
@@ -149,6 +150,8 @@ func TestParseProblems(t *testing.T) {
 		{"local registry of one word", head + "\nlocalRegistry: registry/images\n", `:4: error: localRegistry is not a registry: "registry/images"`},
 		{"local registry in capitals", head + "localRegistry: Registry.example.com/Images\n", `:3: error: localRegistry is not a registry: "Registry.example.com/Images"`},
 		{"local registry with a password", head + "localRegistry: a:planted@example.com\n", `:3: error: localRegistry is not a registry`},
+		{"hook without token", head + "hooks:\n  distribution: {host: 'https://registry'}\n", ":4: error: hooks.distribution.tokenFile is missing\n" +
+			`:4: error: hooks.distribution.host is not the host of a registry: "https://registry"`},
 		{"loopback", head + "git: {githubApp: {appID: 1, installationID: 2, privateKeyFile: k, apiURL: 'http://127.0.0.1:8080'}}\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -185,12 +188,13 @@ func TestFiles(t *testing.T) {
 		"registries[1].passwordFile quay/password":                36,
 		"registries[2].tokenFile quay/token":                      40,
 		"tokenFile /run/secrets/api-token":                        47,
+		"hooks.distribution.tokenFile hook-token":                 51,
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
 	}
 	wantFiles := []string{
-		"/run/secrets/api-token", "/secrets/password", "git.pem", "key.pem", "quay.pem", "quay/password", "quay/token", "quay/user",
+		"/run/secrets/api-token", "/secrets/password", "git.pem", "hook-token", "key.pem", "quay.pem", "quay/password", "quay/token", "quay/user",
 		"signing/key", "signing/passphrase", "ssh/id_ed25519", "ssh/known_hosts", "ssh/passphrase", "user",
 	}
 	if diff := cmp.Diff(wantFiles, cfg.Files()); diff != "" {

@@ -28,12 +28,14 @@ type Loop struct {
 	Passer   Passer
 	Interval time.Duration // how often the branch is looked at
 	Minimum  time.Duration // the least interval of a tag that the operator allows
+	Operator plan.Operator // as the Passer has it: says which hints are pushes to stream tags
 	Log      *slog.Logger
 
 	// Observe, where set, is told of every pass that ran to its end or failed.
 	Observe func(report reconciler.Report, err error, took time.Duration)
 
 	poke  chan struct{}
+	hints hints
 	state atomic.Pointer[State]
 }
 
@@ -107,14 +109,19 @@ type run struct {
 func (r *run) pass(ctx context.Context) time.Time {
 	now := time.Now()
 	r.start(now)
+	hints := r.hints.take()
+	r.hinted(hints)
 	nothingDue := !r.nextDue.IsZero() && now.Before(r.nextDue) || r.nextDue.IsZero() && r.State().View != nil
 	bounded, cancel := context.WithTimeout(ctx, passLimit)
 	defer cancel()
 	report, err := r.Passer.Pass(bounded, reconciler.Request{
-		Due: r.due(now), IfMoved: nothingDue && r.failures == 0 && r.State().Report.WaitUntil.IsZero(), Batch: true,
+		Due: r.due(now), IfMoved: nothingDue && len(hints) == 0 && r.failures == 0 && r.State().Report.WaitUntil.IsZero(), Batch: true, Hints: hints,
 	})
 	if ctx.Err() != nil {
 		return time.Time{}
+	}
+	if err != nil || !report.WaitUntil.IsZero() {
+		r.hints.add(hints) // what they raised is not on the branch yet
 	}
 	if r.Observe != nil {
 		r.Observe(report, err, time.Since(now))

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/imgstream/imgstream/reconciler/plan"
@@ -16,6 +17,7 @@ type schedule struct {
 	since   time.Time     // until when everything due was asked for
 	asks    []plan.Ask    // of the last pass
 	retries map[stream.Ref]retry
+	pushed  map[string]bool // references that somebody pushed to
 }
 
 // retry is when a pending tag is asked for again. A tag is asked for at once when its
@@ -52,6 +54,9 @@ func (s *schedule) start(now time.Time) {
 // due says which tags a pass at now asks for. It does not change during the pass.
 func (s *schedule) due(now time.Time) plan.Due {
 	return func(a plan.Ask) bool {
+		if s.pushed[a.Import.Reference] && (a.Pending || a.Interval > 0) {
+			return true
+		}
 		if pending(a, now) && !now.Before(s.retryAt(a, now)) {
 			return true
 		}
@@ -62,6 +67,19 @@ func (s *schedule) due(now time.Time) plan.Due {
 // pending reports whether a tag is to be asked for although it is not its time: it has
 // no answer, or its candidate is old enough to be taken.
 func pending(a plan.Ask, now time.Time) bool { return a.Pending || a.IsRipe(now) }
+
+// hinted makes the pass that begins ask for the tags of references that somebody pushed to.
+func (s *schedule) hinted(references []string) {
+	s.pushed = make(map[string]bool, 2*len(references))
+	for _, reference := range references {
+		s.pushed[reference], s.pushed[repositoryOf(reference)] = true, true
+	}
+}
+
+// repositoryOf is a reference without its tag: what a list of tags is asked for.
+func repositoryOf(reference string) string {
+	return reference[:max(0, strings.LastIndexByte(reference, ':'))]
+}
 
 func (s *schedule) retryAt(a plan.Ask, now time.Time) time.Time {
 	if r, known := s.retries[a.Ref]; known && r.im == a.Import {

@@ -179,7 +179,7 @@ func (p *Present) ask(t *tag) (Ask, bool) {
 	if err != nil {
 		return Ask{}, false
 	}
-	a := Ask{Ref: t.ref, Import: p.question(t, image), Pending: !t.answered() || failed(t.cur)}
+	a := Ask{Ref: t.ref, Import: p.question(t, image), Pending: !t.pushed && (!t.answered() || failed(t.cur))}
 	if t.spec.Policy != nil {
 		a.Import = Import{Reference: image.Name(), Scope: a.Import.Scope, Tags: true}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/edit"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
@@ -18,6 +19,7 @@ type Change struct {
 	Files   map[string][]byte // whole new bytes, by path; nil removes the file
 	Moves   []Move
 	Written []Written
+	Created []string // spec files of streams that were not there
 	Waits   []Wait
 }
 
@@ -58,7 +60,7 @@ const batchLimit = 20
 // conditions alone; and one for the metadata of images alone. fsys is the tip, and only
 // files to be changed are read; an error is one of reading them.
 func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
-	e := &editor{Next: n, consumers: n.consumers(), metadata: n.metadata(), fsys: fsys, files: map[string][]byte{}, compared: map[*tag]compared{}}
+	e := &editor{Next: n, consumers: n.consumers(), metadata: n.metadata(), fsys: fsys, files: map[string][]byte{}, compared: map[*tag]compared{}, specs: edit.Of(fsys, n.tip.Tree)}
 	streams := e.changed()
 	e.leave(streams)
 	groups := make([][]stream.Ref, 0, len(streams))
@@ -87,6 +89,7 @@ type editor struct {
 	fsys    fs.FS
 	files   map[string][]byte // consumers as the commits so far leave them
 	changes []Change
+	specs   *edit.Specs // to which pushes add streams
 
 	committed []stream.Ref // the streams that have a commit
 	compared  map[*tag]compared
@@ -184,6 +187,7 @@ func (e *editor) next(t *tag) *stream.Status {
 // be written stands in the status of the same commit.
 func (e *editor) commit(streams []stream.Ref) error {
 	c := Change{Files: map[string][]byte{}}
+	streams = slices.DeleteFunc(slices.Clone(streams), func(s stream.Ref) bool { return !e.create(&c, s) })
 	var waits int // consumers
 	byFile := e.byFile(streams)
 	for _, file := range slices.Sorted(maps.Keys(byFile)) {
@@ -210,6 +214,21 @@ func (e *editor) commit(streams []stream.Ref) error {
 	e.changes = append(e.changes, c)
 	e.committed = append(e.committed, streams...)
 	return nil
+}
+
+// create adds the file of a stream that a push creates; false where it cannot.
+func (e *editor) create(c *Change, s stream.Ref) bool {
+	if !slices.ContainsFunc(e.streams[s], func(t *tag) bool { return t.creates }) {
+		return true
+	}
+	file, err := e.specs.Create(s, false)
+	if err != nil {
+		e.problems = append(e.problems, stream.Problem{Ref: s, Message: "not created by a push: " + err.Error()})
+		return false
+	}
+	c.Files[file] = e.specs.Files()[file]
+	c.Created = append(c.Created, file)
+	return true
 }
 
 // byFile are the consumers of some streams that are to be written, by file.
@@ -273,7 +292,7 @@ func (e *editor) moves(t *tag) []Move {
 	}
 	if after != nil && !sameHead(before, after) {
 		m := Move{Ref: t.ref, Old: imageOf(before), New: after.Image, Cause: after.Cause, From: e.origin(t, after)}
-		if m.Cause == stream.CauseImport && m.Old != m.New {
+		if (m.Cause == stream.CauseImport || m.Cause == stream.CausePush) && m.Old != m.New {
 			m.Labels = e.labels(t, m.New)
 		}
 		all = append(all, m)

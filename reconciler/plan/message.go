@@ -13,6 +13,9 @@ import (
 func message(set stream.CommitSettings, streams []stream.Ref, c *Change, pending int) string {
 	var body strings.Builder
 	writeMoves(&body, streams, c.Moves)
+	for _, file := range c.Created {
+		fmt.Fprintf(&body, "  %s   created\n", file)
+	}
 	for _, w := range c.Waits {
 		fmt.Fprintf(&body, "  %s  %s\n", name(streams, w.Ref), w.text())
 	}
@@ -60,6 +63,9 @@ func subject(streams []stream.Ref, c *Change, pending int) string {
 	moved := slices.DeleteFunc(slices.Clone(c.Moves), func(m Move) bool {
 		return m.Cause == CauseRevert || m.Cause == stream.CauseAdopt
 	})
+	if len(moved) > 0 && len(c.Created) > 0 {
+		return fmt.Sprintf("%s created, %s -> %s", streams[0], moved[0].Ref.Tag, abbreviate(moved[0].New))
+	}
 	if len(moved) > 0 {
 		s := fmt.Sprintf("%s -> %s", moved[0].Ref, abbreviate(moved[0].New))
 		if len(moved) > 1 {

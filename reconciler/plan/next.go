@@ -148,15 +148,22 @@ func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
 		return kept
 	}
 	image, _ := stream.ParseImage(c.image.Reference) // written by Image.String
-	return n.take(t, st, stream.Item{
+	item := stream.Item{
 		Image: answer.Digest, DockerImageReference: image.Name() + "@" + answer.Digest, Index: answer.Index,
 		From: image.String(), Cause: stream.CauseImport,
-	})
+	}
+	if t.pushed {
+		item.Cause = stream.CausePush
+	}
+	return n.take(t, st, item)
 }
 
 // unimported keeps the known-good image. Only a fact about the tag becomes a condition.
 func (n *Next) unimported(t *tag, st *stream.Status, c choice) *stream.Status {
 	f := c.failure
+	if t.pushed && f.Reason == stream.ReasonNotFound {
+		return unfailed(t, st) // nobody pushed to it yet
+	}
 	n.report(t, stream.Error, f.Message, f.Hint)
 	if f.Reason == "" {
 		return st

@@ -25,7 +25,7 @@ import (
 // TestPlan runs each archive of testdata: files below tip/ and base/ are the two
 // trees, answers has a line for each reference (its digest, "described" for what the image says, and its labels, or
 // ! and a reason), own the commits of imgstream, local the operator's local registry with a
-// line for each repository to which nothing can be copied (and the reason), and want is what comes of it. UPDATE=1
+// line for each repository to which nothing can be copied (and the reason), hints what was pushed to, and want is what comes of it. UPDATE=1
 // writes want anew. An answer may also be tags and their names, or a digest, created and a
 // date or never; tags-of: before a
 // repository makes a failure one of its list. A digest may have index=, platforms=, and of the question legacy and prefer=. {a} stands for the digest of sixty-four a.
@@ -84,7 +84,7 @@ func parseCase(t *testing.T, a *txtar.Archive) *testCase {
 	}
 	for line := range strings.Lines(expand(c.rest["answers"])) {
 		im, answer := parseAnswer(t, line)
-		for _, im.Scope = range []string{"", "sso", "prod"} {
+		for _, im.Scope = range []string{"", "sso", "prod", "build"} {
 			c.answers[im] = answer
 		}
 	}
@@ -185,7 +185,7 @@ func (c *testCase) plan(t *testing.T, now time.Time) (*plan.Outcome, []plan.Ques
 	if !c.images {
 		tip.Tree.Settings.ImageMetadata = stream.MetadataNone
 	}
-	present := plan.Look(&tip, base, operator)
+	present := plan.Look(&tip, base, operator, strings.Fields(c.rest["hints"])...)
 	blame := map[string]string{}
 	for _, path := range present.Reverted() {
 		blame[path] = strings.Repeat("c0ffee", 7)[:40]

@@ -27,7 +27,7 @@ type Present struct {
 type tag struct {
 	ref    stream.Ref
 	stream *stream.Stream // nil when no document describes the stream
-	spec   *stream.Tag    // nil when the spec does not list the tag
+	spec   *stream.Tag    // nil when the spec does not list the tag, and it receives no pushes
 	broken bool           // its status file cannot be used: it stands still
 	listed bool           // spec is not written: the tag comes from spec.dockerImageRepository
 
@@ -36,11 +36,14 @@ type tag struct {
 
 	rejected string // the digest that people took back since the last push; "" for none
 	adopted  bool   // cur was seeded from an export
+	pushed   bool   // its image is what is pushed to the local registry
+	creates  bool   // its stream is not there yet
 }
 
 // Look compares the tip with imgstream's last push. A nil base means that
-// imgstream never pushed: nothing was done by people (semantics.md 6). operator may be zero.
-func Look(tip, base *View, operator Operator) *Present {
+// imgstream never pushed: nothing was done by people (semantics.md 6). operator may be
+// zero. hints are references that somebody pushed to, in full and with a tag.
+func Look(tip, base *View, operator Operator, hints ...string) *Present {
 	p := &Present{tip: tip, base: base, operator: operator, tags: map[stream.Ref]*tag{}, streams: map[stream.Ref][]*tag{}, pins: map[stream.Ref][]string{}}
 	for _, s := range tip.Tree.Streams {
 		for i := range s.Tags {
@@ -54,7 +57,9 @@ func Look(tip, base *View, operator Operator) *Present {
 	for _, ref := range sortedRefs(tip.Tree.Status) {
 		p.add(&tag{ref: ref, stream: tip.Tree.Stream(ref.Namespace, ref.Name)})
 	}
+	heard := p.hear(hints)
 	for _, t := range p.order {
+		p.receive(t, heard[t.ref])
 		p.pin(t)
 	}
 	for _, t := range p.order {
@@ -168,7 +173,7 @@ func (p *Present) seed(t *tag) *stream.Status {
 
 // source is what the spec says now, nil for a tag without one.
 func (t *tag) source() *stream.Source {
-	if t.spec == nil {
+	if t.spec == nil || t.pushed {
 		return nil
 	}
 	return t.spec.Source(t.ref.Namespace)

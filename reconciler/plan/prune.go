@@ -111,7 +111,6 @@ func (p *pruner) orphans() map[stream.Ref]bool {
 // needed says why the status of a tag that no spec has is kept; "" when it is not.
 func (p *pruner) needed(ref stream.Ref) (why, hint string) {
 	use, used := p.used[ref]
-	head := p.tip.Tree.Status[ref].Head()
 	switch {
 	case len(p.tip.Tree.Streams) == 0:
 		return "no image stream is found at all", "are streams.directories in " + stream.SettingsPath + " right?"
@@ -121,8 +120,6 @@ func (p *pruner) needed(ref stream.Ref) (why, hint string) {
 		return fmt.Sprintf("%s uses the tag", use.Pos()), "change the marker there, or put the tag back into a spec"
 	case p.blind:
 		return "a consumer that cannot be read may use the tag", "mend it, and prune again"
-	case head != nil && head.Cause == stream.CausePush && p.tip.Tree.Stream(ref.Namespace, ref.Name) != nil:
-		return "it was pushed, and its stream is there", "remove the stream, or the tag with imgstream tag -d"
 	case p.follows(ref):
 		return "a tag of a spec follows it", "change from.name there"
 	}

@@ -167,7 +167,7 @@ func (c *composer) orphans() {
 	byName := func(a, b Ref) int { return cmp.Compare(a.String(), b.String()) }
 	for _, ref := range slices.SortedFunc(maps.Keys(c.tree.Status), byName) {
 		s := c.tree.index[ref.Stream()]
-		if c.twice[ref.Stream()] || s.Names(ref.Tag) || s.HasListed(c.tree.Status[ref]) {
+		if c.twice[ref.Stream()] || s.Names(ref.Tag) || s.HasListed(c.tree.Status[ref]) || s != nil && c.tree.Status[ref].wasPushed() {
 			continue
 		}
 		p := Problem{
@@ -182,6 +182,9 @@ func (c *composer) orphans() {
 		c.foldedOrphan(s, ref)
 	}
 }
+
+// wasPushed says whether the image of a tag came by a push, which needs no spec.
+func (s *Status) wasPushed() bool { return s.Head() != nil && s.Head().Cause == CausePush }
 
 // Names says whether the file of the stream has the tag, in its spec or in the status of
 // an export. The nil Stream has none.

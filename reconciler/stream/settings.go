@@ -43,6 +43,7 @@ type Settings struct {
 type Layout struct {
 	Directories     []string // globs; empty: every directory called imagestreams
 	StatusDirectory string
+	CreateOnPush    []string // globs of namespace/stream: a push to the local registry creates such streams
 }
 
 // ScanSettings says which paths may hold consumers: globs relative to the root.
@@ -119,6 +120,11 @@ func (s Settings) Granted(from, stream, to string) bool {
 		return g.Namespace == from && slices.Contains(g.To, to) &&
 			(slices.Contains(g.Streams, "*") || slices.Contains(g.Streams, stream))
 	})
+}
+
+// CreatesOnPush says whether a push to the local registry creates a stream that is not there.
+func (s Settings) CreatesOnPush(ref Ref) bool {
+	return matchAny(s.Streams.CreateOnPush, ref.Stream().String())
 }
 
 // IsSpecPath says whether a file may hold specs: YAML or JSON below a stream

@@ -87,8 +87,14 @@ func (r *settingsReader) marks(src []byte) {
 }
 
 func (r *settingsReader) layout(o object) {
-	e := r.object(o.at("streams"), "streams", "directories", "statusDirectory")
+	e := r.object(o.at("streams"), "streams", "directories", "statusDirectory", "createOnPush")
 	r.set.Streams.Directories = r.globs(e, "directories", nil)
+	r.set.Streams.CreateOnPush = r.texts(e, "createOnPush")
+	for _, g := range r.set.Streams.CreateOnPush {
+		if checkGlob(g) != nil || strings.Count(g, "/") != 1 || strings.Contains(g, "**") {
+			r.errorf(e.at("createOnPush").line, `write namespace/stream, where * stands for any name, like "build/*"`, "streams.createOnPush: %q is no pattern of streams", g)
+		}
+	}
 	if dir := r.text(e, "statusDirectory"); dir != "" {
 		r.set.Streams.StatusDirectory = dir
 		if err := checkPath(dir); err != nil || dir == "." || r.set.isStreamDirectory(dir) {

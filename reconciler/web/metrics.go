@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,10 +20,10 @@ type Metrics struct {
 	registry *prometheus.Registry
 	now      func() time.Time
 
-	passes, conflicts, commits, imports *prometheus.CounterVec
-	passTime, stepTime                  *prometheus.HistogramVec
-	problems                            *prometheus.GaugeVec
-	sinceGood                           *prometheus.Desc
+	passes, conflicts, commits, imports, hooks *prometheus.CounterVec
+	passTime, stepTime                         *prometheus.HistogramVec
+	problems                                   *prometheus.GaugeVec
+	sinceGood                                  *prometheus.Desc
 
 	mu     sync.Mutex
 	served map[string]*servedBranch
@@ -49,6 +50,7 @@ func NewMetrics(version string, now func() time.Time) *Metrics {
 	m.conflicts = counter("imgstream_conflicts_total", "Times that a pass began again: the branch had moved, or the outcome of a push was not known.", "branch")
 	m.commits = counter("imgstream_commits_total", "Commits that were pushed.", "branch")
 	m.imports = counter("imgstream_imports_total", "Questions to registries, by what came of them: digest, the reason why there is none, or host for a state of the host.", "host", "result")
+	m.hooks = counter("imgstream_hooks_total", "Notifications that were sent to a hook, by the HTTP status of the answer.", "hook", "status")
 	m.passTime = histogram("imgstream_pass_duration_seconds", "How long passes took.", "branch")
 	m.stepTime = histogram("imgstream_step_duration_seconds", "How long the steps of passes took.", "branch", "step")
 	m.problems = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "imgstream_problems", Help: "Findings of the last good pass."}, []string{"branch", "severity"})
@@ -56,7 +58,7 @@ func NewMetrics(version string, now func() time.Time) *Metrics {
 		"Time since the last good pass ended; before the first, since the branch is served.", []string{"branch"}, nil)
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "imgstream_build_info", Help: "The version that runs; always 1."}, []string{"version"})
 	info.WithLabelValues(version).Set(1)
-	m.registry.MustRegister(m.passes, m.conflicts, m.commits, m.imports, m.passTime, m.stepTime, m.problems, (*ages)(m), info,
+	m.registry.MustRegister(m.passes, m.conflicts, m.commits, m.imports, m.hooks, m.passTime, m.stepTime, m.problems, (*ages)(m), info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -100,6 +102,11 @@ func (m *Metrics) Step(branch string) func(step reconciler.Step, took time.Durat
 	return func(step reconciler.Step, took time.Duration) {
 		m.record(b, func() { m.stepTime.WithLabelValues(branch, string(step)).Observe(took.Seconds()) })
 	}
+}
+
+// hook counts a request to a hook.
+func (m *Metrics) hook(name string, status int) {
+	m.hooks.WithLabelValues(name, strconv.Itoa(status)).Inc()
 }
 
 // Forget drops a branch that is served no more; what Pass and Step gave for it counts

@@ -1,11 +1,10 @@
 // Package web serves what the daemon knows over HTTP: health, metrics and a read-only
-// API. It reads the states that the Loops publish; it never calls git or a registry,
-// changes nothing, and shows no more of an error than its text.
+// API, and takes the notifications of registries. It reads the states that the Loops publish
+// and hands hints on; it never calls git or a registry, changes nothing, and shows no more of an
+// error than its text.
 package web
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/imgstream/imgstream/reconciler/daemon"
 	"github.com/imgstream/imgstream/reconciler/describe"
+	"github.com/imgstream/imgstream/reconciler/hooks"
 )
 
 // Options say what is served, and to whom.
@@ -28,6 +28,8 @@ type Options struct {
 	// Token gives the bearer token that /api and /metrics ask for. It is read at each
 	// request. nil: they are open; "": nobody gets in.
 	Token func() string
+
+	Hooks map[string]Hook // by what stands behind /hooks/
 
 	Now func() time.Time // nil: time.Now
 }
@@ -66,6 +68,9 @@ func New(opts Options) http.Handler {
 	for _, path := range []string{"/api", "/api/"} {
 		mux.Handle(path, reading(s.guarded(http.HandlerFunc(notFound))))
 	}
+	for name, h := range opts.Hooks {
+		mux.Handle("/hooks/"+name, s.hook(name, h))
+	}
 	mux.Handle("/", reading(http.HandlerFunc(notFound)))
 	return secured(mux)
 }
@@ -101,20 +106,13 @@ func (s *site) guarded(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !bears(r, s.Token()) {
+		if !hooks.Bears(r.Header.Get("Authorization"), s.Token()) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="imgstream"`)
 			fail(w, r, http.StatusUnauthorized, "send the token of the daemon's configuration: Authorization: Bearer …")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// bears compares hashes, so that the time it takes tells neither token nor its length.
-func bears(r *http.Request, token string) bool {
-	scheme, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	a, b := sha256.Sum256([]byte(sent)), sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && token != "" && strings.EqualFold(scheme, "Bearer")
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
