@@ -125,11 +125,21 @@ type pushed struct {
 	notAtomic bool
 }
 
-// push makes one receive-pack request. Its advertisement is the freshness
-// check, its exact old names are the compare-and-swap. What became of a push
-// that failed is read from the branch: servers' texts differ, and an answer
-// can be lost.
+// push makes one receive-pack request. Its exact old names are the
+// compare-and-swap. What became of a push that failed is read from the branch:
+// servers' texts differ, and an answer can be lost.
+//
+// Where it is known from an earlier push what the server takes, and a request
+// needs no advertisement, none is asked for: the last look is as good, and the
+// branch has less time to move away. A refusal then counts only once it is
+// repeated after an advertisement, which can show that the other reference moved.
 func (s *Store) push(ctx context.Context, base plumbing.Hash, w *written, both bool) (pushed, error) {
+	if s.receives != nil && s.seen.branch == base {
+		got, err := s.update(ctx, advert{caps: s.receives}, s.seen, base, w, both)
+		if _, refused := errors.AsType[*refusalError](err); !refused {
+			return got, err
+		}
+	}
 	answer, err := s.ask(ctx, receivePack, false)
 	if err != nil {
 		return pushed{}, asRefusal(err)
@@ -142,10 +152,17 @@ func (s *Store) push(ctx context.Context, base plumbing.Hash, w *written, both b
 	if err := s.at(at.branch, base); err != nil {
 		return pushed{}, err
 	}
+	return s.update(ctx, adv, at, base, w, both)
+}
+
+// update sends the request, and looks where the branch is if that fails.
+func (s *Store) update(ctx context.Context, adv advert, at refs, base plumbing.Hash, w *written, both bool) (pushed, error) {
 	got := pushed{own: at.own, notAtomic: !adv.caps["atomic"]}
 	got.both = both && !got.notAtomic
-	err = s.send(ctx, s.updateRequest(adv, at, w.tip, got.both), w)
+	err := s.send(ctx, s.updateRequest(adv, at, w.tip, got.both), w)
+	s.receives = nil
 	if err == nil {
+		s.learn(adv)
 		return got, nil
 	}
 	now, lookErr := s.look(ctx)
@@ -157,9 +174,17 @@ func (s *Store) push(ctx context.Context, base plumbing.Hash, w *written, both b
 		return got, nil
 	}
 	if moved := s.at(now.branch, base); moved != nil {
+		s.learn(adv)
 		return got, moved
 	}
 	return got, err
+}
+
+// learn keeps what the server takes, where a later request needs no advertisement.
+func (s *Store) learn(adv advert) {
+	if s.wire.stateless() {
+		s.receives = adv.caps
+	}
 }
 
 // at compares the branch with where it should be.

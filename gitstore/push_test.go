@@ -240,3 +240,50 @@ func TestCommitWithoutSnapshot(t *testing.T) {
 		}
 	})
 }
+
+// A push after the first needs no advertisement, also where another was faster; whatever
+// moved meanwhile, nothing is lost, and a refusal is one only after an advertisement.
+func TestPushWithoutAdvertisement(t *testing.T) {
+	t.Parallel()
+	h := newHTTPHost(t)
+	s := h.open()
+	asked := 0
+	h.handle(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.RawQuery, receivePack) {
+			asked++
+		}
+		next.ServeHTTP(w, r)
+	})
+	done := publish(t, s, snapshot(t, s).Rev, "app.yaml", "1")
+	done = publish(t, s, snapshot(t, s).Rev, "app.yaml", "2")
+	if asked != 1 || h.ref("main") != done.Rev || h.ref("refs/imgstream/main") != done.Rev {
+		t.Errorf("%d advertisements, %+v", asked, done)
+	}
+	base := snapshot(t, s).Rev
+	h.pull()
+	theirs := h.change("notes.txt", "theirs")
+	if _, err := s.Commit(t.Context(), base, []Commit{{Message: "x", Files: files("app.yaml", "3")}}); !errors.Is(err, ErrConflict) || h.ref("main") != theirs {
+		t.Errorf("another push was faster: %v", err)
+	}
+	done = publish(t, s, snapshot(t, s).Rev, "app.yaml", "3")
+	if asked != 1 || h.ref("main") != done.Rev || git(t, h.bare, "show", "main:notes.txt") != "theirs" {
+		t.Errorf("%d advertisements, %+v", asked, done)
+	}
+	base = snapshot(t, s).Rev
+	git(t, h.bare, "update-ref", "-d", "refs/imgstream/main")
+	if done = publish(t, s, base, "app.yaml", "4"); asked != 2 || done.Notice != "" || h.ref("refs/imgstream/main") != done.Rev {
+		t.Errorf("our ref was deleted meanwhile: %d advertisements, %+v", asked, done)
+	}
+	base = snapshot(t, s).Rev
+	h.hook("pre-receive", "exit 1")
+	_, err := s.Commit(t.Context(), base, []Commit{{Message: "x", Files: files("app.yaml", "5")}})
+	if _, rejected := errors.AsType[*RejectedError](err); !rejected || asked != 4 || h.ref("main") != base {
+		t.Errorf("refused: %v, %d advertisements", err, asked)
+	}
+	h.hook("pre-receive", "exit 0")
+	git(t, h.bare, "config", "receive.advertiseAtomic", "false")
+	if done = publish(t, s, base, "app.yaml", "5"); asked != 5 || done.Notice == "" {
+		t.Errorf("after a refusal: %d advertisements, %+v", asked, done)
+	}
+	h.fsck()
+}

@@ -14,6 +14,8 @@ type wire interface {
 	advertise(ctx context.Context, service string, v2 bool) (io.ReadCloser, error)
 	// call sends a request to a service.
 	call(ctx context.Context, service string, v2 bool, request []byte) (io.ReadCloser, error)
+	// stateless reports whether a call costs less without an advertisement.
+	stateless() bool
 	// close ends the connections that are kept; a later question opens new ones.
 	close()
 }

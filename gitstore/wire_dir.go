@@ -26,6 +26,8 @@ func (w *dirWire) call(ctx context.Context, service string, v2 bool, request []b
 	return w.run(ctx, v2, request, program(service), "--stateless-rpc", w.dir)
 }
 
+func (w *dirWire) stateless() bool { return true }
+
 func (w *dirWire) close() {}
 
 func program(service string) string { return strings.TrimPrefix(service, "git-") }

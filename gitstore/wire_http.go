@@ -58,6 +58,8 @@ func newHTTPWire(u *url.URL, caBundle []byte, proxy string, credentials func() (
 	}}, nil
 }
 
+func (w *httpWire) stateless() bool { return true }
+
 func (w *httpWire) close() { w.client.CloseIdleConnections() }
 
 // trust returns the system's CAs and those of the bundle; nil means the system's alone.

@@ -55,6 +55,9 @@ func (w *sshWire) advertise(ctx context.Context, service string, v2 bool) (io.Re
 	return io.NopCloser(bytes.NewReader(answer)), nil
 }
 
+// stateless: each session begins with an advertisement.
+func (w *sshWire) stateless() bool { return false }
+
 func (w *sshWire) call(ctx context.Context, service string, v2 bool, request []byte) (io.ReadCloser, error) {
 	kept := w.take()
 	if kept != nil && kept.session != nil && kept.session.service == service && kept.session.v2 == v2 {

@@ -47,7 +47,7 @@ func (f *faults) tapGit(r *http.Request, m gitserver.Moment) (cut bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	step := gitserver.StepOf(r)
-	if step == gitserver.Announce && m == gitserver.Executed && f.race != nil {
+	if step == gitserver.Push && m == gitserver.Arrived && f.race != nil {
 		race := f.race
 		f.race = nil
 		f.counts["git: another push is faster"]++
