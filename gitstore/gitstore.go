@@ -141,10 +141,11 @@ type Store struct {
 	floor    int64    // size of objects when it was last fresh
 	tip      plumbing.Hash
 	snap     Snapshot
-	seen     refs            // what snap was made from
-	searched search          // the last search for a base without refs/imgstream
-	refused  string          // why own is not moved any more; "" if it is
-	lone     lone            // the last push that could not move own
+	seen     refs   // what snap was made from
+	searched search // the last search for a base without refs/imgstream
+	refused  string // why own is not moved any more; "" if it is
+	lone     lone   // the last push that could not move own
+	packer   packer
 	receives map[string]bool // what the server takes, of a push that did not fail; nil: not known
 }
 

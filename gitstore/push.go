@@ -9,7 +9,6 @@ import (
 	"maps"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
@@ -236,9 +235,11 @@ func (s *Store) send(ctx context.Context, q *packp.ReferenceUpdateRequest, w *wr
 	if err := q.Encode(&b); err != nil {
 		return err
 	}
-	if _, err := packfile.NewEncoder(&b, w.staging, false).Encode(w.order, 0); err != nil {
+	pack, err := s.packer.pack(w.order, w.staging)
+	if err != nil {
 		return fmt.Errorf("write the pack: %w", err)
 	}
+	b.Write(pack)
 	s.counts.pushes.Add(1)
 	body, err := s.wire.call(ctx, receivePack, false, b.Bytes())
 	if err != nil {
