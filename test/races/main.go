@@ -28,7 +28,7 @@ func main() {
 var (
 	sizeA = steady{shape: fixture.Shape{Streams: 100, PerUnit: 5, Manifests: 500}, every: 200 * time.Millisecond, changes: 50}
 	sizeB = crowd{
-		shape: fixture.Shape{Streams: 1000, PerUnit: 10, Manifests: 2}, writers: 8, niceness: 10,
+		shape: fixture.Shape{Streams: 1000, PerUnit: 10, Manifests: 2}, writers: 8,
 		step: 5, every: 100 * time.Millisecond, limit: 2 * time.Minute,
 	}
 	sizeP = pair{streams: 12, moves: 100, every: 60 * time.Millisecond}
