@@ -130,12 +130,13 @@ func (s *service) apply(ctx context.Context, cfg config.Config) error {
 	var branches []daemon.Branch
 	for _, repo := range cfg.Repositories {
 		for _, branch := range repo.Branches {
-			branches = append(branches, s.branchOf(ctx, cfg, repo, branch, asked))
+			branches = append(branches, s.branchOf(cfg, repo, branch, asked))
 		}
 	}
-	s.config.Store(&cfg)
 	before := s.set.Loops()
-	err = s.set.Update(ctx, branches, s.log)
+	if err = s.set.Update(ctx, branches, s.log); err == nil {
+		s.config.Store(&cfg)
+	}
 	for _, l := range before {
 		if !slices.ContainsFunc(branches, func(b daemon.Branch) bool { return b.Name == l.Name }) {
 			s.metrics.Forget(l.Name)
@@ -172,12 +173,12 @@ func localDir(url string) string {
 
 // branchOf is one branch of the configuration. Its fingerprint is everything that is
 // built from it; the contents of credential files are read when they are needed.
-func (s *service) branchOf(ctx context.Context, cfg config.Config, repo config.Repository, branch string, asked *registries) daemon.Branch {
+func (s *service) branchOf(cfg config.Config, repo config.Repository, branch string, asked *registries) daemon.Branch {
 	name := repo.Name + "/" + branch
 	return daemon.Branch{
 		Name:        name,
 		Fingerprint: fingerprint(repo, cfg.MinimumInterval, cfg.Registries, cfg.AllowedRegistries, cfg.LocalRegistry, cfg.Limits),
-		New: func() (*daemon.Loop, error) {
+		New: func(ctx context.Context) (*daemon.Loop, error) {
 			store, err := openStore(s.app, repo.Git, repo.URL, branch)
 			if err != nil {
 				return nil, err
@@ -186,7 +187,7 @@ func (s *service) branchOf(ctx context.Context, cfg config.Config, repo config.R
 				Repo: store, Resolver: s.metrics.Resolver(asked), Copier: asked, Operator: asked.operator(), Now: s.now, Observe: s.metrics.Step(name),
 			}
 			loop := daemon.New(name, r, repo.Interval, cfg.MinimumInterval, s.log)
-			loop.Operator, loop.Observe = asked.operator(), s.metrics.Pass(name)
+			loop.Operator, loop.Observe, loop.Close = asked.operator(), s.metrics.Pass(name), store.Close
 			if dir := localDir(repo.URL); dir != "" {
 				go s.watchBranch(ctx, dir, branch, loop)
 			}

@@ -34,6 +34,9 @@ type Loop struct {
 	// Observe, where set, is told of every pass that ran to its end or failed.
 	Observe func(report reconciler.Report, err error, took time.Duration)
 
+	// Close, where set, is called when Run has ended.
+	Close func()
+
 	poke  chan struct{}
 	hints hints
 	state atomic.Pointer[State]
@@ -83,6 +86,9 @@ func (l *Loop) State() *State { return l.state.Load() }
 
 // Run runs passes until ctx ends, and returns within the bound of one I/O then.
 func (l *Loop) Run(ctx context.Context) {
+	if l.Close != nil {
+		defer l.Close()
+	}
 	r := run{Loop: l, schedule: newSchedule(time.Now(), l.Minimum), told: newTold(l.Log)}
 	for ctx.Err() == nil {
 		wake := r.pass(ctx)

@@ -13,7 +13,9 @@ import (
 type Branch struct {
 	Name        string // unique in the Set
 	Fingerprint string // of everything that New uses: when it differs, the Loop is replaced
-	New         func() (*Loop, error)
+
+	// New makes the Loop. ctx ends when the Loop is stopped, replaced or refused.
+	New func(ctx context.Context) (*Loop, error)
 }
 
 // Set runs Loops, one goroutine each, as the configuration says. They share nothing:
@@ -63,14 +65,15 @@ func (s *Set) start(ctx context.Context, b Branch) error {
 	if old != nil && old.fingerprint == b.Fingerprint {
 		return nil
 	}
-	loop, err := b.New()
+	ctx, cancel := context.WithCancel(ctx)
+	loop, err := b.New(ctx)
 	if err != nil {
+		cancel()
 		return err
 	}
 	if old != nil {
 		s.stop(b.Name)
 	}
-	ctx, cancel := context.WithCancel(ctx)
 	m := &member{loop: loop, fingerprint: b.Fingerprint, stop: cancel, done: make(chan struct{})}
 	s.members[b.Name] = m
 	s.ending.Go(func() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,12 +24,17 @@ func TestSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var set daemon.Set
+		var closed []string
+		var stopped atomic.Int64 // what New's contexts ended
 		member := func(name, fingerprint string, b *branch) daemon.Branch {
-			return daemon.Branch{Name: name, Fingerprint: fingerprint, New: func() (*daemon.Loop, error) {
-				return daemon.New(name, b, time.Minute, 0, quiet()), nil
+			return daemon.Branch{Name: name, Fingerprint: fingerprint, New: func(ctx context.Context) (*daemon.Loop, error) {
+				loop := daemon.New(name, b, time.Minute, 0, quiet())
+				loop.Close = func() { closed = append(closed, name+fingerprint) }
+				context.AfterFunc(ctx, func() { stopped.Add(1) })
+				return loop, nil
 			}}
 		}
-		failing := daemon.Branch{Name: "c", Fingerprint: "1", New: func() (*daemon.Loop, error) { return nil, errors.New("no key") }}
+		failing := daemon.Branch{Name: "c", Fingerprint: "1", New: func(context.Context) (*daemon.Loop, error) { return nil, errors.New("no key") }}
 		one, two, other := newBranch(), newBranch(), newBranch()
 		two.err = errors.New("down") // isolated from the others
 		err := set.Update(ctx, []daemon.Branch{member("b", "1", two), member("a", "1", one), failing}, quiet())
@@ -49,6 +55,9 @@ func TestSet(t *testing.T) {
 		before := two.ran()
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		if !slices.Equal(closed, []string{"b1"}) || stopped.Load() != 1 {
+			t.Errorf("closed %v, %d contexts ended", closed, stopped.Load())
+		}
 		if two.ran() != before || other.ran() < 60 || other.ran() > 63 {
 			t.Errorf("the old loop ran %d more passes, the new one %d", two.ran()-before, other.ran())
 		}
@@ -58,5 +67,9 @@ func TestSet(t *testing.T) {
 		}
 		cancel()
 		set.Wait()
+		synctest.Wait()
+		if !slices.Equal(closed, []string{"b1", "b2", "a1"}) || stopped.Load() != 3 {
+			t.Errorf("closed %v, %d contexts ended", closed, stopped.Load())
+		}
 	})
 }
