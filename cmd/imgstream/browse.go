@@ -79,7 +79,7 @@ func (s *scene) printErrors() {
 	}
 	printProblems(s.stderr, hiding)
 	if others > 0 {
-		fmt.Fprintf(s.stderr, "%s in what is shown: imgstream validate tells where\n", count(others, "error"))
+		fmt.Fprintf(s.stderr, "%s in what is shown: imgstream validate tells where\n", stream.Count(others, "error"))
 	}
 }
 

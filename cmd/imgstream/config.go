@@ -83,7 +83,7 @@ func checkConfig(a *app, name string) error {
 		}
 		stream.SortProblems(problems)
 		printProblems(a.stdout, problems)
-		fmt.Fprintf(a.stderr, "%s in %s\n", count(len(problems), "error"), name)
+		fmt.Fprintf(a.stderr, "%s in %s\n", stream.Count(len(problems), "error"), name)
 		return &codeError{code: exitFailed}
 	}
 	fmt.Fprintf(a.stdout, "%s: ok\n%s", name, summary(cfg))

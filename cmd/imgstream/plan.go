@@ -14,6 +14,7 @@ import (
 
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
 func newPlan(a *app) *cobra.Command {
@@ -52,8 +53,8 @@ func (t *target) planned(r reconciler.Report) string {
 	if len(r.Changes) == 0 {
 		return t.summary(r)
 	}
-	return fmt.Sprintf("sync would push %s to %s (%s, %s asked)", count(len(r.Changes), "commit"), t.branch,
-		count(r.Streams, "image stream"), count(r.Asked, "reference"))
+	return fmt.Sprintf("sync would push %s to %s (%s, %s asked)", stream.Count(len(r.Changes), "commit"), t.branch,
+		stream.Count(r.Streams, "image stream"), stream.Count(r.Asked, "reference"))
 }
 
 // printDiffs writes each planned commit as git show would.

@@ -9,6 +9,7 @@ import (
 	"github.com/imgstream/imgstream/gitstore"
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
 )
 
@@ -101,11 +102,11 @@ func explain(err error) error {
 
 // summary is the last line that sync prints.
 func (t *target) summary(r reconciler.Report) string {
-	read := fmt.Sprintf("%s, %s asked", count(r.Streams, "image stream"), count(r.Asked, "reference"))
+	read := fmt.Sprintf("%s, %s asked", stream.Count(r.Streams, "image stream"), stream.Count(r.Asked, "reference"))
 	if r.Published == "" {
 		return fmt.Sprintf("%s at %s: nothing to do (%s)", t.branch, r.Rev.Short(), read)
 	}
-	return fmt.Sprintf("pushed %s to %s: %s..%s (%s)", count(len(r.Changes), "commit"), t.branch, r.Rev.Short(), r.Published.Short(), read)
+	return fmt.Sprintf("pushed %s to %s: %s..%s (%s)", stream.Count(len(r.Changes), "commit"), t.branch, r.Rev.Short(), r.Published.Short(), read)
 }
 
 // outcome is the exit code of a pass that ran: errors go before changes.
@@ -117,11 +118,4 @@ func outcome(r reconciler.Report, exitCode bool) error {
 		return &codeError{code: exitChanges}
 	}
 	return nil
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -188,7 +188,7 @@ func (f findings) looked(in scope) string {
 			consumers += len(file.Uses)
 		}
 	}
-	return fmt.Sprintf("%s, %s", count(streams, "image stream"), count(consumers, "consumer"))
+	return fmt.Sprintf("%s, %s", stream.Count(streams, "image stream"), stream.Count(consumers, "consumer"))
 }
 
 func (v *validate) print(problems []stream.Problem, looked string) error {

@@ -45,20 +45,13 @@ func Summary(problems []stream.Problem, looked string) string {
 	var found []string
 	for severity, n := range counts {
 		if n > 0 {
-			found = append(found, count(n, stream.Severity(severity).String()))
+			found = append(found, stream.Count(n, stream.Severity(severity).String()))
 		}
 	}
 	if len(found) == 0 {
 		return looked + ": no problems"
 	}
 	return strings.Join(found, ", ") + " in " + looked
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // GitHub gives a workflow command for each finding, so that GitHub Actions shows it at

@@ -195,7 +195,7 @@ func (n *Next) reportLocal() {
 		}
 		n.problems = append(n.problems, stream.Problem{
 			Severity: stream.Notice, Pos: local[0].Pos, Ref: s.Ref(),
-			Message: fmt.Sprintf("referencePolicy Local of %s counts as Source without a local registry: consumers get the source's pull spec", count(len(local), "tag")),
+			Message: fmt.Sprintf("referencePolicy Local of %s counts as Source without a local registry: consumers get the source's pull spec", stream.Count(len(local), "tag")),
 			Hint:    "the operator sets localRegistry in the daemon's configuration",
 		})
 	}

@@ -58,7 +58,7 @@ func render(set stream.CommitSettings, subject, body string, streams []stream.Re
 // rejection, then the first adoption, then what else changed.
 func subject(streams []stream.Ref, c *Change, pending int) string {
 	if len(streams) > 1 {
-		return fmt.Sprintf("%s, %s", count(len(streams), "stream"), count(countTags(c), "tag"))
+		return fmt.Sprintf("%s, %s", stream.Count(len(streams), "stream"), stream.Count(countTags(c), "tag"))
 	}
 	moved := slices.DeleteFunc(slices.Clone(c.Moves), func(m Move) bool {
 		return m.Cause == CauseRevert || m.Cause == stream.CauseAdopt
@@ -82,9 +82,9 @@ func subject(streams []stream.Ref, c *Change, pending int) string {
 	case len(c.Waits) > 0 && c.Waits[0].Until != "":
 		return fmt.Sprintf("%s candidate %s", c.Waits[0].Ref, abbreviate(c.Waits[0].Image))
 	case len(c.Written) > 0:
-		return fmt.Sprintf("%s: %s", streams[0], count(len(c.Written), "consumer"))
+		return fmt.Sprintf("%s: %s", streams[0], stream.Count(len(c.Written), "consumer"))
 	case pending > 0:
-		return fmt.Sprintf("%s: %s pending", streams[0], count(pending, "consumer"))
+		return fmt.Sprintf("%s: %s pending", streams[0], stream.Count(pending, "consumer"))
 	default:
 		return fmt.Sprintf("%s: status", streams[0])
 	}
@@ -150,18 +150,11 @@ func conditionsMessage(set stream.CommitSettings, changed []*stream.Status) stri
 	slices.SortFunc(streams, compareRefs)
 	streams = slices.Compact(streams)
 	var b strings.Builder
-	b.WriteString(render(set, count(len(changed), "condition"), body.String(), streams))
+	b.WriteString(render(set, stream.Count(len(changed), "condition"), body.String(), streams))
 	for _, s := range streams {
 		fmt.Fprintf(&b, "Image-Stream: %s\n", s)
 	}
 	return b.String()
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func orDash(s string) string {

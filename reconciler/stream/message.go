@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"text/template"
 )
@@ -38,6 +39,14 @@ func RenderMessage(text string, m Message) (string, error) {
 func CheckMessage(text string) error {
 	_, err := RenderMessage(text, Message{Subject: "subject", Body: "body", Streams: []string{"namespace/stream"}})
 	return err
+}
+
+// Count writes a number with its noun: 1 commit, 2 commits.
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // limited is a Builder that holds no more than so many bytes.

@@ -2,6 +2,14 @@ package stream
 
 import "testing"
 
+func TestCount(t *testing.T) {
+	for n, want := range map[int]string{0: "0 commits", 1: "1 commit", 2: "2 commits"} {
+		if got := Count(n, "commit"); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+}
+
 func TestRenderMessage(t *testing.T) {
 	m := Message{Subject: "sso/keycloak:25.0 -> sha256:1f0c", Body: "  25.0  moved\n", Streams: []string{"sso/keycloak"}}
 	for _, c := range []struct{ template, want, err string }{
