@@ -82,7 +82,7 @@ func (p *prune) run(cmd *cobra.Command, _ []string) error {
 	}
 	printProblems(p.stderr, p.problems)
 	if p.errors > 0 {
-		fmt.Fprintf(p.stderr, "%s in the repository: what they may hide is kept; imgstream validate tells where\n", count(p.errors, "error"))
+		fmt.Fprintf(p.stderr, "%s in the repository: what they may hide is kept; imgstream validate tells where\n", stream.Count(p.errors, "error"))
 		return &codeError{code: exitPartly}
 	}
 	return nil

@@ -54,7 +54,7 @@ func (s *speccing) resolveBranch(ctx context.Context, cfg config.Config, tags []
 		return fmt.Errorf("the change is pushed, but not resolved: %w", err)
 	}
 	if report.Published != "" {
-		fmt.Fprintf(s.stderr, "pushed %s to %s: %s..%s\n", count(len(report.Changes), "commit"), s.branch, report.Rev.Short(), report.Published.Short())
+		fmt.Fprintf(s.stderr, "pushed %s to %s: %s..%s\n", stream.Count(len(report.Changes), "commit"), s.branch, report.Rev.Short(), report.Published.Short())
 	}
 	return s.failed(report, tags)
 }
@@ -127,7 +127,7 @@ func (s *speccing) failed(r reconciler.Report, tags []stream.Ref) error {
 	}
 	printProblems(s.stderr, own)
 	if others > 0 {
-		fmt.Fprintf(s.stderr, "%s elsewhere: imgstream validate tells where\n", count(others, "error"))
+		fmt.Fprintf(s.stderr, "%s elsewhere: imgstream validate tells where\n", stream.Count(others, "error"))
 	}
 	if failed {
 		return &codeError{code: exitPartly}

@@ -54,7 +54,7 @@ func (p Pruned) Summary() string {
 		noun string
 	}{{len(p.Items), "item"}, {len(p.Statuses), "status file"}, {len(p.Images), "image"}} {
 		if part.n > 0 {
-			parts = append(parts, count(part.n, part.noun))
+			parts = append(parts, stream.Count(part.n, part.noun))
 		}
 	}
 	return strings.Join(parts, ", ")

@@ -129,6 +129,6 @@ func (e *editor) commitImages() {
 	if len(c.Files) == 0 {
 		return
 	}
-	c.Message = strings.TrimRight(render(e.settings().Commit, count(len(c.Files), "image"), body.String(), nil), "\n") + "\n"
+	c.Message = strings.TrimRight(render(e.settings().Commit, stream.Count(len(c.Files), "image"), body.String(), nil), "\n") + "\n"
 	e.changes = append(e.changes, c)
 }
