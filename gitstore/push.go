@@ -168,7 +168,7 @@ func (s *Store) update(ctx context.Context, adv advert, at refs, base plumbing.H
 	switch {
 	case lookErr != nil:
 		return got, fmt.Errorf("%w; whether it arrived is not known: %w", plain(err), lookErr)
-	case now.branch == w.tip:
+	case now.branch == w.tip, got.both && now.own == w.tip: // perhaps overtaken since
 		got.both = got.both && now.own == w.tip
 		return got, nil
 	}

@@ -1,6 +1,7 @@
 package gitstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -147,6 +148,43 @@ func TestLostAnswers(t *testing.T) {
 		h.is(snapshot(t, s), done.Rev)
 		if snap := snapshot(t, s); snap.Base != done.Rev {
 			t.Errorf("base is %s, want %s", snap.Base, done.Rev)
+		}
+	})
+}
+
+// overtaken loses the answer to a push, and lets another one come before anybody looks.
+type overtaken struct {
+	wire
+	by func()
+}
+
+func (o *overtaken) call(ctx context.Context, service string, v2 bool, request []byte) (io.ReadCloser, error) {
+	body, err := o.wire.call(ctx, service, v2, request)
+	if service != receivePack || err != nil {
+		return body, err
+	}
+	_, _ = io.Copy(io.Discard, body)
+	o.by()
+	return nil, errors.Join(errors.New("connection reset"), body.Close())
+}
+
+// A push that landed, was overtaken, and whose answer was lost, landed: our ref says so.
+func TestLostAnswerOfAnOvertakenPush(t *testing.T) {
+	t.Parallel()
+	pushing(t, func(h *host) {
+		t := h.t
+		s := h.open()
+		var theirs Rev
+		s.wire = &overtaken{wire: s.wire, by: func() {
+			h.pull()
+			theirs = h.change("notes.txt", "theirs\n")
+		}}
+		done, err := s.Commit(t.Context(), snapshot(t, s).Rev, []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}})
+		if err != nil || done.Rev != h.ref("refs/imgstream/main") || done.Notice != "" {
+			t.Errorf("%+v, %v", done, err)
+		}
+		if snap := snapshot(t, s); snap.Rev != theirs || snap.Base != done.Rev || read(t, snap.FS, "app.yaml") != "ours\n" {
+			t.Errorf("read %s on %s, want %s on %s", snap.Rev, snap.Base, theirs, done.Rev)
 		}
 	})
 }
