@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,16 +61,33 @@ func hostsOf(cfg config.Config) []registry.Host {
 	return hosts
 }
 
-// scope names the entries whose credentials a tag may use, by their place in the
-// configuration: it is plan.Scope.
-func (r *registries) scope(_ stream.Image, tag stream.Ref, file string) string {
+// scope names the entries whose credentials a tag may use for an image, by their place in
+// the configuration: it is plan.Scope. Those of hosts that are not asked play no part, so
+// that one question answers all tags that ask it with the same credentials.
+func (r *registries) scope(image stream.Image, tag stream.Ref, file string) string {
+	asked := r.asked(image.Registry)
 	var entries []string
 	for i, e := range r.cfg.Registries {
-		if e.HasCredentials() && e.MayUse(tag.Namespace, file) {
+		if e.HasCredentials() && slices.Contains(asked, e.Host) && e.MayUse(tag.Namespace, file) {
 			entries = append(entries, strconv.Itoa(i))
 		}
 	}
 	return strings.Join(entries, ",")
+}
+
+// asked are the hosts that a question about an image of host goes to: it and its mirrors.
+func (r *registries) asked(host string) []string {
+	all := []string{host}
+	for _, h := range r.opts.Hosts {
+		if h.Name != host {
+			continue
+		}
+		for _, mirror := range h.Mirrors {
+			of, _, _ := strings.Cut(mirror, "/")
+			all = append(all, of)
+		}
+	}
+	return all
 }
 
 // operator is what plans are made with.
