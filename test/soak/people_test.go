@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/test/internal/fixture"
 	"github.com/imgstream/imgstream/test/internal/ledger"
 )
@@ -51,6 +52,28 @@ func (w *world) flap(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.books.Flaps(s, has[1])
+}
+
+// resume does what imgstream resume does to the tag that flaps, where that paused itself.
+func (w *world) resume(t *testing.T, problems []stream.Problem) bool {
+	t.Helper()
+	if !slices.ContainsFunc(problems, func(p stream.Problem) bool {
+		return strings.Contains(p.Message, "went back to a digest of the last hour")
+	}) {
+		return false
+	}
+	w.resumed++
+	path := stream.StatusPath(stream.DefaultSettings().Streams.StatusDirectory, stream.Ref{Namespace: w.streams[0].Namespace, Name: w.streams[0].Name, Tag: "1.0"})
+	w.push(t, func(tip string) (map[string]string, error) {
+		text, err := w.repo.File(t.Context(), tip, path)
+		before, rest, _ := strings.Cut(text, "conditions:\n")
+		_, pending, waits := strings.Cut(rest, "pending:\n")
+		if waits {
+			before += "pending:\n" + pending
+		}
+		return map[string]string{path: before}, err
+	})
+	return true
 }
 
 // note adds a file.
