@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgstream/imgstream/reconciler/edit"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
@@ -25,9 +26,13 @@ that no other has is enough; imgstream history shows what there was.
 
 It changes the status of the tag in the work tree and says how to commit that; with
 --repo it pushes a commit of the git user's to a remote branch. The next pass writes the
-consumers, and the commit into the rejection.`,
+consumers, and the commit into the rejection; --resolve runs it at once.
+
+With --pin it changes the spec and not the status: the tag names the image, follows
+nothing any more, and nothing is rejected.`,
 		Example: `  imgstream rollback keycloak:25.0 -n sso
   imgstream rollback sso/keycloak:25.0 --to -2
+  imgstream rollback sso/keycloak:25.0 --to -2 --pin
   imgstream rollback sso/keycloak:25.0 --to 1f0c6a --repo https://git.example.com/apps.git --branch main`,
 		Args:              oneTag,
 		RunE:              func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args[0]) },
@@ -35,6 +40,8 @@ consumers, and the commit into the rejection.`,
 	}
 	cmd.Flags().StringVar(&r.to, "to", "", "the `image` to go back to: -N, or a digest or its beginning (default: the newest that was not rejected)")
 	_ = cmd.RegisterFlagCompletionFunc("to", r.completeTo)
+	cmd.Flags().BoolVar(&r.pin, "pin", false, "write the image into the spec, which then follows nothing; nothing is rejected")
+	r.resolveFlag(cmd)
 	r.specFlags(cmd)
 	return cmd
 }
@@ -51,6 +58,7 @@ func oneTag(cmd *cobra.Command, args []string) error {
 type rollback struct {
 	speccing
 	to        string
+	pin       bool
 	resolver  *registries
 	confirmed string // the image that is known to be there still
 }
@@ -67,8 +75,7 @@ func (r *rollback) run(ctx context.Context, arg string) error {
 	if r.resolver, err = newRegistries(cfg, nil); err != nil {
 		return err
 	}
-	_, err = r.change(ctx, r.app, func(f files) (change, error) { return r.compute(ctx, f, ref) })
-	return err
+	return r.apply(ctx, nil, func(f files) (change, error) { return r.compute(ctx, f, ref) }) // nothing is asked for: what is newer must not come now
 }
 
 func (r *rollback) compute(ctx context.Context, f files, ref stream.Ref) (change, error) {
@@ -83,11 +90,33 @@ func (r *rollback) compute(ctx context.Context, f files, ref stream.Ref) (change
 	if err := r.exists(ctx, back); err != nil {
 		return change{}, err
 	}
+	if r.pin {
+		return r.pinned(f, view.Tree, back)
+	}
 	return change{
 		files:   map[string][]byte{back.Path: back.Status(r.now()).Encode()},
 		message: fmt.Sprintf("roll %s back to %s\n\n%s is rejected: it is not imported again.", ref, back.To.Image, back.Left.Image),
-		out: fmt.Sprintf("imagestreamtag%s/%s:%s rolled back to %s\n%s is rejected: it is not imported again, the next different one is\n",
-			imageGroup, ref.Name, ref.Tag, back.To.DockerImageReference, back.Left.Image),
+		out: fmt.Sprintf("%s rolled back to %s\n%s is rejected: it is not imported again, the next different one is\n",
+			object(ref), back.To.DockerImageReference, back.Left.Image),
+	}, nil
+}
+
+// pinned makes the spec name the image: the tag stays there until somebody changes that.
+func (r *rollback) pinned(f files, tree *stream.Tree, back *plan.Rollback) (change, error) {
+	of := tree.Stream(back.Ref.Namespace, back.Ref.Name)
+	if of == nil || of.Tag(back.Ref.Tag) == nil {
+		return change{}, fmt.Errorf("no spec has %s: there is nothing to pin", back.Ref)
+	}
+	want := *of.Tag(back.Ref.Tag)
+	want.From = &stream.From{Kind: stream.KindImageStreamImage, Name: back.Ref.Name + "@" + back.To.Image}
+	want.Scheduled = nil // a digest does not move
+	specs := edit.Of(f, tree)
+	if err := specs.SetTag(back.Ref, want); err != nil {
+		return change{}, err
+	}
+	return change{
+		files: specs.Files(), message: fmt.Sprintf("pin %s to %s", back.Ref, back.To.Image),
+		out: fmt.Sprintf("%s pinned to %s\n", object(back.Ref), back.To.DockerImageReference),
 	}, nil
 }
 

@@ -260,7 +260,11 @@ func (d *streamText) status(t tag) {
 	}
 	for _, r := range t.status.Rejected {
 		d.linef("  - rejected: %s", r.Image)
-		d.linef("      %s by commit %s", ago(d.now, r.At), abbreviated(r.Commit))
+		by := "" // what rollback wrote has none before the next pass
+		if r.Commit != "" {
+			by = " by commit " + abbreviated(r.Commit)
+		}
+		d.linef("      %s%s", ago(d.now, r.At), by)
 	}
 }
 

@@ -95,7 +95,7 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 	switch {
 	case u.Refused == "" && u.Shows(image):
 	case u.Paused != "":
-		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, head.Image), `drop "paused" from the marker to let it move`)
+		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, head.Image), "imgstream resume "+u.Pos().String()+" drops the pause from its marker")
 		if waits {
 			c.wait(u)
 		}
@@ -127,7 +127,7 @@ func (n *Next) reportHold(u Use, image kustomize.Image) {
 	n.held = append(n.held, len(n.problems))
 	n.reportUse(u, stream.Warning,
 		fmt.Sprintf("held: it differs from %s (%s) and was changed by people", u.Ref, image.Digest),
-		"it follows again when the tag moves on; write the value that the tag has to end the hold now")
+		"it follows again when the tag moves on; to end the hold now: imgstream resume "+u.Pos().String())
 }
 
 func (n *Next) reportUse(u Use, s stream.Severity, message, hint string) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -11,6 +12,7 @@ import (
 type tagStatus struct {
 	Tag        string      `json:"tag"`
 	Broken     string      `json:"broken,omitempty"` // why the status file cannot be used
+	Paused     string      `json:"paused,omitempty"` // why people want nothing to move: the spec's word, of the tag or the stream
 	Source     *source     `json:"source,omitempty"`
 	Items      []item      `json:"items"` // newest first
 	Candidate  *candidate  `json:"candidate,omitempty"`
@@ -44,7 +46,7 @@ type (
 	}
 	rejection struct {
 		Image  string `json:"image"`
-		Commit string `json:"commit"`
+		Commit string `json:"commit,omitempty"` // what rollback wrote has none before the next pass
 		At     string `json:"at"`
 	}
 	condition struct {
@@ -79,7 +81,13 @@ func tagsOf(tree *stream.Tree, s *stream.Stream, document stream.Document) []tag
 	slices.Sort(others)
 	tags := []tagStatus{}
 	for _, name := range append(names, others...) {
-		tags = append(tags, tagOf(tree, s.TagRef(name)))
+		t := tagOf(tree, s.TagRef(name))
+		if spec := s.Tag(name); spec != nil {
+			if reason, paused := s.Paused(spec); paused {
+				t.Paused = cmp.Or(reason, "no reason given")
+			}
+		}
+		tags = append(tags, t)
 	}
 	return tags
 }

@@ -1,0 +1,112 @@
+package kustomize
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+)
+
+// Pause puts "paused" with a reason into the marker of a place as Parse gave it, or
+// takes it out where the reason is "". Only the marker's comment differs, and only
+// whether this one place is paused: else it is ErrUnproven, and nothing changed. The
+// reason must be one line.
+func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
+	y, broken := parse(src)
+	if broken != "" {
+		return nil, &yamledit.Error{Reason: broken}
+	}
+	before := read(name, y)
+	for _, c := range y.Comments() {
+		if m, ok, _ := parseMarker(c.Text); !ok || m.ref != u.Ref {
+			continue
+		}
+		text, err := pauseMarker(c.Text, reason)
+		if err != nil {
+			return nil, &yamledit.Error{Line: c.Line, Reason: err.Error()}
+		}
+		now := slices.Concat(src[:c.Start], []byte(text), src[c.Start+len(c.Text):])
+		if after := Parse(name, now); pausesOnly(before, after, u, reason) {
+			return now, nil
+		}
+	}
+	return nil, &yamledit.Error{Line: u.Line, Reason: "no marker was found whose change pauses this place alone: change it by hand"}
+}
+
+// pausesOnly reports whether two files bind the same, but that the place has the reason.
+func pausesOnly(before, after *File, u Use, reason string) bool {
+	if after == nil || after.Broken != "" || len(before.Uses) != len(after.Uses) {
+		return false
+	}
+	for i, was := range before.Uses {
+		if was.Document == u.Document && was.Path == u.Path && was.Line == u.Line {
+			was.Paused = reason
+		}
+		is := after.Uses[i]
+		if was.Document != is.Document || was.Path != is.Path || was.Line != is.Line || was.Ref != is.Ref || was.Part != is.Part || was.Paused != is.Paused {
+			return false
+		}
+	}
+	return true
+}
+
+// pauseMarker changes the JSON object that a marker's comment begins with; what follows
+// it stays.
+func pauseMarker(comment, reason string) (string, error) {
+	start := strings.IndexByte(comment, '{')
+	body := comment[start:]
+	end, err := withoutPaused(&body)
+	if err != nil || reason == "" {
+		return comment[:start] + body, err
+	}
+	inner := strings.TrimRight(body[:end-1], " \t")
+	comma := ", "
+	if inner == "{" {
+		comma = ""
+	}
+	return comment[:start] + inner + comma + `"paused": ` + quote(reason) + body[len(inner):], nil
+}
+
+// withoutPaused cuts the key out of the object that body begins with, and gives where
+// that ends.
+func withoutPaused(body *string) (end int, err error) {
+	d := json.NewDecoder(strings.NewReader(*body))
+	if _, err := d.Token(); err != nil {
+		return 0, err
+	}
+	var cut yamledit.Span
+	for first := true; d.More(); first = false {
+		from := int(d.InputOffset())
+		key, err := d.Token()
+		if err != nil {
+			return 0, err
+		}
+		var value any
+		if err := d.Decode(&value); err != nil {
+			return 0, err
+		}
+		if key == "paused" {
+			cut = yamledit.Span{Start: from, End: int(d.InputOffset())}
+			if rest := strings.TrimLeft((*body)[cut.End:], " \t"); first && strings.HasPrefix(rest, ",") {
+				cut.End = len(*body) - len(strings.TrimLeft(rest[1:], " \t"))
+			}
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return 0, err
+	}
+	end = int(d.InputOffset()) - (cut.End - cut.Start)
+	*body = (*body)[:cut.Start] + (*body)[cut.End:]
+	return end, nil
+}
+
+// quote is a JSON string with < and & as they are.
+func quote(s string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string cannot fail
+	return strings.TrimRight(b.String(), "\n")
+}

@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// ErrNotHeld says that there is nothing to let go.
+var ErrNotHeld = errors.New("nothing holds it")
+
+// UseAt is the binding that reports name by file and line.
+func (v *View) UseAt(file string, line int) (*Use, error) {
+	f := v.file(file)
+	switch {
+	case f == nil:
+		return nil, fmt.Errorf("%s has no marker that binds an image", file)
+	case f.Broken != "":
+		return nil, fmt.Errorf("%s cannot be edited: %s", file, f.Broken)
+	}
+	var lines []string
+	for _, u := range f.Uses {
+		if u.Line == line {
+			bound := bind(v.Tree.Settings, file, u)
+			return &bound, bound.Err
+		}
+		lines = append(lines, strconv.Itoa(u.Line))
+	}
+	return nil, fmt.Errorf("%s:%d binds no image: there is line %s", file, line, strings.Join(lines, ", "))
+}
+
+// Pause is src, the file of a consumer, with the reason why it stands still in its marker.
+func (u *Use) Pause(src []byte, reason string) ([]byte, error) {
+	return kustomize.Pause(path.Base(u.File), src, u.Use, reason)
+}
+
+// Release ends the hold of a consumer: src, the file that it stands in, with what the tag
+// shows in the tip, or with the pause taken out of its marker, after which the next pass
+// writes it. It is ErrNotHeld where the consumer shows its tag already.
+func (v *View) Release(operator Operator, u *Use, src []byte) ([]byte, error) {
+	name := path.Base(u.File)
+	if u.Paused != "" {
+		return u.Pause(src, "")
+	}
+	head := v.status(u.Ref).Head()
+	if head == nil {
+		return nil, fmt.Errorf("%s: %s has no image", u.Pos(), u.Ref)
+	}
+	n := Look(v, nil, operator).Next(nil, nil, nil, nil, time.Time{})
+	image := n.image(n.tags[u.Ref], *head)
+	switch {
+	case u.Refused != "":
+		return nil, fmt.Errorf("%s: %s", u.Pos(), u.Refused)
+	case u.Shows(image):
+		return nil, fmt.Errorf("%s shows what %s has: %w", u.Pos(), u.Ref, ErrNotHeld)
+	case !n.mayUse(*u):
+		return nil, fmt.Errorf("%s: %s\n%s", u.Pos(), notGranted(u.Ref, u.Namespace), grantHint(u.Ref, u.Namespace))
+	}
+	result := kustomize.Apply(name, src, []kustomize.Want{{Use: u.Use, Image: image}})
+	if err := result.Errs[0]; err != nil {
+		return nil, fmt.Errorf("%s: not changed: %w", u.Pos(), err)
+	}
+	return result.Src, nil
+}
+
+// Resumed are the status files of a tag, or of all tags of a stream, that stand still by
+// themselves no longer, by path; with acceptRejected also without what was rejected.
+// Those that neither concerns are left out.
+func (v *View) Resumed(ref stream.Ref, acceptRejected bool) map[string][]byte {
+	all := map[string][]byte{}
+	for at, st := range v.Tree.Status {
+		if at.Stream() != ref.Stream() || ref.Tag != "" && at != ref {
+			continue
+		}
+		c := pausedItself(st)
+		accepts := acceptRejected && len(st.Rejected) > 0
+		if c == (stream.Condition{}) && !accepts {
+			continue
+		}
+		st := clone(st, at)
+		st.Conditions = slices.DeleteFunc(st.Conditions, func(of stream.Condition) bool { return of == c })
+		if accepts {
+			st.Rejected = nil
+		}
+		all[stream.StatusPath(v.Tree.Settings.Streams.StatusDirectory, at)] = st.Encode()
+	}
+	return all
+}
