@@ -87,18 +87,28 @@ func (d *streamText) tags() []tag {
 	return inOrder(byName)
 }
 
+// inOrder is the order in which repositories are imported, but for latest, which comes
+// after the versions: a reader looks for them first.
 func inOrder(byName map[string]tag) []tag {
 	names := make([]string, 0, len(byName))
 	for name := range byName {
 		names = append(names, name)
 	}
 	stream.SortTags(names)
+	slices.SortStableFunc(names, func(a, b string) int { return group(a) - group(b) })
 	tags := make([]tag, len(names))
 	for i, name := range names {
 		tags[i] = byName[name]
 		tags[i].name = name
 	}
 	return tags
+}
+
+func group(tag string) int {
+	if stream.IsVersion(tag) {
+		return 0
+	}
+	return 1
 }
 
 // uniqueImages counts the digests of all histories; an item without one counts by its reference.

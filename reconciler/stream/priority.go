@@ -15,6 +15,12 @@ func SortTags(tags []string) {
 	slices.SortFunc(tags, compareTags)
 }
 
+// IsVersion reports whether the name of a tag is a minor or a full version.
+func IsVersion(tag string) bool {
+	class, _ := classify(tag)
+	return class == classMinor || class == classFull
+}
+
 // Classes of tags, in their order.
 const (
 	classLatest = iota
