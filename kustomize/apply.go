@@ -7,11 +7,22 @@ import (
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
 
-// Want is one place, as Parse gave it, and the image it should show.
+// Want is one place and the image it should show.
 type Want struct {
-	Use   Use
+	Use   Use // as Parse gave it; as NewLookup gave it, to be added
 	Image Image
+	Do    Action
 }
+
+// Action is what is to become of a place.
+type Action int
+
+// The actions.
+const (
+	Show   Action = iota // edit what stands there
+	Add                  // an entry for local lookup that is not there yet
+	Remove               // an entry that local lookup made; Image is of no account
+)
 
 // Result is a file after Apply.
 type Result struct {
@@ -34,8 +45,8 @@ func Apply(name string, src []byte, wants []Want) Result {
 		}
 		return r
 	}
-	w := writer{name: name, wants: wants, errs: r.Errs, tries: maxTries, old: y, yaml: y, file: read(name, y)}
-	w.uses = w.file.identities()
+	w := writer{name: name, wants: wants, errs: r.Errs, tries: maxTries, old: y, yaml: y, before: read(name, y)}
+	w.file, w.uses = w.before, w.before.identities()
 	w.add(w.prepareAll())
 	r.Src, r.File = w.yaml.Bytes(), w.file
 	return r
@@ -47,13 +58,14 @@ const maxTries = 40
 
 // writer is one call of Apply.
 type writer struct {
-	name  string
-	wants []Want
-	old   *yamledit.File
-	uses  map[identity]Use  // of the old file
-	edits [][]yamledit.Edit // by want
-	errs  []error           // by want
-	tries int               // left
+	name   string
+	wants  []Want
+	old    *yamledit.File
+	before *File
+	uses   map[identity]Use  // of before
+	edits  [][]yamledit.Edit // by want
+	errs   []error           // by want
+	tries  int               // left
 
 	good []int          // wants whose edits are proved together
 	yaml *yamledit.File // the file with them
@@ -103,14 +115,19 @@ func (w *writer) add(some []int) {
 // prepare gives the edits of one want, or why there can be none.
 func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 	want := w.wants[i]
+	if want.Do == Add {
+		return w.prepareAdd(want)
+	}
 	u, ok := w.uses[want.Use.identity()]
 	switch {
+	case ok && want.Do == Remove && u.Lookup && u.Ref == want.Use.Ref:
+		return w.prepareRemove(u)
 	case !ok || u.Ref != want.Use.Ref || u.Part != want.Use.Part:
 		return nil, &yamledit.Error{Line: want.Use.Line, Reason: fmt.Sprintf("no marker for %s binds %s here", want.Use.Ref, want.Use.Path)}
 	case u.Refused != "":
 		return nil, &yamledit.Error{Line: u.Line, Reason: u.Refused}
 	case !want.Image.complete():
-		return nil, &yamledit.Error{Line: u.Line, Reason: fmt.Sprintf("no image to write: repository %q, tag %q, digest %q", want.Image.Name, want.Image.Tag, want.Image.Digest)}
+		return nil, noImage(want)
 	}
 	edits := u.edits(want.Image)
 	for _, e := range edits {
@@ -137,9 +154,31 @@ func (w *writer) try(some []int) (*yamledit.File, *File, error) {
 	uses := file.identities()
 	for _, i := range some {
 		want := w.wants[i]
-		if u, ok := uses[want.Use.identity()]; !ok || !u.Shows(want.Image) {
+		u, ok := uses[want.Use.identity()]
+		switch {
+		case want.Do == Remove && !ok:
+		case want.Do != Remove && ok && u.Shows(want.Image) && u.Lookup == want.Use.Lookup:
+		default:
 			return nil, nil, &yamledit.Error{Line: want.Use.Line, Reason: "after the edit the value does not show the image"}
 		}
 	}
+	if !slices.EqualFunc(w.others(w.before, some, Remove), w.others(file, some, Add), sameBinding) {
+		return nil, nil, &yamledit.Error{Reason: "with the edit another marker would bind something else"}
+	}
 	return y, file, nil
+}
+
+// others are the uses of a file but for those of the wants with an action.
+func (w *writer) others(f *File, some []int, do Action) []Use {
+	touched := map[identity]bool{}
+	for _, i := range some {
+		if w.wants[i].Do == do {
+			touched[w.wants[i].Use.identity()] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(f.Uses), func(u Use) bool { return touched[u.identity()] })
+}
+
+func sameBinding(a, b Use) bool {
+	return a.Ref == b.Ref && a.Part == b.Part && a.Paused == b.Paused && a.Lookup == b.Lookup && a.Document == b.Document
 }

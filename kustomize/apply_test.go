@@ -12,7 +12,7 @@ func want(t *testing.T, file, src, path string, img Image) Want {
 	t.Helper()
 	for _, u := range Parse(file, []byte(src)).Uses {
 		if u.Path == path {
-			return Want{u, img}
+			return Want{Use: u, Image: img}
 		}
 	}
 	t.Fatalf("no use at %s", path)

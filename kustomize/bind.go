@@ -33,10 +33,29 @@ func (s *scanner) bindEntry(e *entry) {
 		if use.Paused == "" {
 			use.Paused = m.paused
 		}
+		use.Lookup = use.Lookup || m.lookup
 	}
 	use.entry, use.Refused = readEntry(e.node)
-	use.Label = use.entry.name.text
+	use.Label, use.dash, use.last = use.entry.name.text, e.dash, e.last
+	if use.Lookup {
+		s.bindLookup(&use)
+	}
 	s.bind(use)
+}
+
+// bindLookup takes an entry for one that local lookup made, unless people made another
+// one of it.
+func (s *scanner) bindLookup(u *Use) {
+	text := entryText(u.entry.name.text)
+	if u.Lookup = refersTo(text, u.Ref); u.Lookup {
+		u.Label = text
+		return
+	}
+	s.problem(u.Line, u.Path, finding{
+		notice:  true,
+		message: fmt.Sprintf("lookup has no effect: local lookup would not write the name %s for %s; the entry is yours", u.entry.name.text, u.Ref),
+		hint:    "drop lookup from the marker, or remove the entry to have it made anew",
+	})
 }
 
 // bindValue makes a use of the value that a line comment stands behind.
@@ -61,6 +80,9 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	use.value = newField(p.node)
 	use.Label = p.label()
 	use.Refused = refuseValue(p.trail, use.value, m.part)
+	if m.lookup {
+		s.problem(c.Line, use.Path, finding{notice: true, message: "lookup has no effect on a single value", hint: "drop lookup from the marker"})
+	}
 	s.bind(use)
 }
 

@@ -164,7 +164,7 @@ func checkRefused(t *testing.T, file, in, words string) {
 	if len(f.Uses) > 0 {
 		use = f.Uses[0]
 	}
-	r := Apply(file, []byte(in), []Want{{use, image("r/a:v2")}})
+	r := Apply(file, []byte(in), []Want{{Use: use, Image: image("r/a:v2")}})
 	if !errors.Is(r.Errs[0], ErrUnproven) {
 		t.Errorf("got %v, want a refusal", r.Errs[0])
 	}

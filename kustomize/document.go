@@ -2,7 +2,6 @@ package kustomize
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,8 +76,7 @@ func isKustomization(name string, root *yaml.Node) bool {
 	if kind != "" && kind != "Kustomization" && kind != "Component" || version != "" && !strings.HasPrefix(version, kustomizeGroup) {
 		return false
 	}
-	switch path.Base(name) {
-	case "kustomization.yaml", "kustomization.yml", "Kustomization":
+	if IsKustomization(name) {
 		return root.Kind == yaml.MappingNode
 	}
 	return kind != "" && version != ""

@@ -63,7 +63,7 @@ func FuzzApply(f *testing.F) {
 		img := Image{Name: repository, Tag: tag, Digest: newDigest}
 		var wants []Want
 		for _, u := range file.Uses {
-			wants = append(wants, Want{u, img})
+			wants = append(wants, Want{Use: u, Image: img})
 		}
 		r := Apply(name, []byte(src), wants)
 		allowed := map[string]bool{}

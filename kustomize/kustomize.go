@@ -73,12 +73,15 @@ type Use struct {
 	Ref       string // as written, without part: [namespace/]stream:tag
 	Part      Part
 	Paused    string // the reason why a person stopped it; "" = not paused
+	Lookup    bool   // an entry that local lookup made and may take away
 	Label     string // what a person calls it: the entry's or container's name, else the last keys
 	Refused   string // why it can never be edited as the file is; "" = editable. Not among the Problems
 
 	doc   int
 	at    yamledit.Path // the entry, or the value
 	entry *entryValues  // nil: a single value
+	dash  int           // of an entry: its first line, and
+	last  int           // its last one
 	value field
 }
 

@@ -17,6 +17,7 @@ type marker struct {
 	ref    string // [namespace/]stream:tag
 	part   Part
 	paused string
+	lookup bool // written by imgstream, for local lookup
 }
 
 // finding is a Problem that does not know its place yet.
@@ -65,7 +66,7 @@ func (m *marker) set(key string, value any) ([]finding, error) {
 	case key == "paused":
 		return m.setPaused(value), nil
 	case key == "lookup":
-		return []finding{{notice: true, message: "lookup has no effect: entries for local lookup are not supported yet"}}, nil
+		return m.setLookup(value), nil
 	case strings.HasPrefix(key, "$"):
 		return nil, nil
 	}
@@ -95,6 +96,15 @@ func (m *marker) setRef(value any) error {
 		}
 	}
 	return fmt.Errorf("%q ends with no part of an image: the parts are :name, :tag and :digest", s)
+}
+
+func (m *marker) setLookup(value any) []finding {
+	is, isBool := value.(bool)
+	m.lookup = is
+	if isBool {
+		return nil
+	}
+	return []finding{{notice: true, message: "lookup is not true or false: it has no effect", hint: "drop it; imgstream writes it into the entries that it makes"}}
 }
 
 // setPaused takes anything but false for a pause: whoever wrote it wanted one.

@@ -37,7 +37,7 @@ func checkSpelling(t *testing.T, file, in, out string, img Image) {
 	if got, want := f.Uses[0].Shows(img), in == out; got != want {
 		t.Errorf("Shows is %v before the edit", got)
 	}
-	r := Apply(file, []byte(in), []Want{{f.Uses[0], img}})
+	r := Apply(file, []byte(in), []Want{{Use: f.Uses[0], Image: img}})
 	if r.Errs[0] != nil {
 		t.Fatal(r.Errs[0])
 	}

@@ -126,6 +126,15 @@ func meddle(repo *memoryRepo, what int) {
 	case 13:
 		repo.edit(fmt.Sprintf("apps/%d/kustomization.yaml", len(repo.commits)), text("apps/more/kustomization.yaml"))
 		delete(repo.at(repo.tip()), "apps/more/kustomization.yaml")
+	case 14: // a stream with local lookup, and without
+		local := fmt.Sprintf("spec:\n  lookupPolicy: {local: %v}\n", len(repo.commits)%4 > 0)
+		repo.edit("imagestreams/short.yaml", strings.NewReplacer("name: app}", "name: short}", "spec:\n", local).Replace(spec))
+	case 15:
+		repo.edit("apps/m.yaml", []string{"spec: {containers: [{image: short:1}]}\n", "spec: {containers: [{image: short}]}\n", "a: b\n"}[len(repo.commits)%3])
+	case 16:
+		repo.edit(kustomization, "resources: [m.yaml]\n"+strings.TrimPrefix(text(kustomization), "resources: [m.yaml]\n"))
+	case 17:
+		repo.edit("overlay/kustomization.yaml", []string{"resources: [../apps]\n", "namePrefix: a\n"}[len(repo.commits)%2])
 	}
 }
 
@@ -145,7 +154,7 @@ func TestComputedAgainIsTheSame(tt *testing.T) {
 		}
 		for range rapid.IntRange(1, 4).Draw(t, "passes") {
 			resolver.digest = digestOf(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "digest"))
-			race := rapid.SliceOfN(rapid.IntRange(0, 13), 0, 6).Draw(t, "others")
+			race := rapid.SliceOfN(rapid.IntRange(0, 17), 0, 6).Draw(t, "others")
 			var seen []string
 			for i, r := range passers {
 				left := race

@@ -203,7 +203,30 @@ func (f *File) planDelete(c *change, list, n *yaml.Node) error {
 // deletions are the lines of the elements that go, and that of their list's key where
 // none is left and no comment stands there.
 func (f *File) deletions(c *change, list *yaml.Node) ([]replacement, error) {
+	runs, err := f.runs(c, list)
+	if err != nil {
+		return nil, err
+	}
+	left := slices.ContainsFunc(list.Content, func(n *yaml.Node) bool { return !c.gone[n] })
+	if key := f.rootKey(list); !left && c.grow[list] == nil {
+		if key != nil && len(runs) == 1 && len(bytes.Trim(f.lead(f.spans[key].Start), " ")) == 0 && !f.commentsIn(Span{f.spans[key].Start, runs[0].Start}) {
+			c.gone[key] = true
+			runs = []Span{{f.spans[key].Start, runs[len(runs)-1].End}}
+		} else {
+			c.emptied[list] = true
+		}
+	}
 	var all []replacement
+	for _, r := range runs {
+		all = append(all, replacement{Span: f.wholeLines(r.Start, r.End), drop: true})
+	}
+	return all, nil
+}
+
+// runs are the elements that go: from the first dash of each run of them to an offset in
+// its last line.
+func (f *File) runs(c *change, list *yaml.Node) ([]Span, error) {
+	var all []Span
 	for _, n := range list.Content {
 		if !c.gone[n] {
 			continue
@@ -216,18 +239,13 @@ func (f *File) deletions(c *change, list *yaml.Node) ([]replacement, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, replacement{Span: f.wholeLines(from, to), drop: true})
+		if last := len(all) - 1; last >= 0 && f.line(all[last].End)+1 == f.line(from) {
+			all[last].End = to
+		} else {
+			all = append(all, Span{from, to})
+		}
 	}
-	if len(all) < len(list.Content) || c.grow[list] != nil {
-		return all, nil
-	}
-	key := f.rootKey(list)
-	if key == nil || len(bytes.Trim(f.lead(f.spans[key].Start), " ")) > 0 || f.commentsIn(Span{f.spans[key].Start, all[0].Start}) {
-		c.emptied[list] = true
-		return all, nil
-	}
-	c.gone[key] = true
-	return []replacement{{Span: f.wholeLines(f.spans[key].Start, all[len(all)-1].End-1), drop: true}}, nil
+	return all, nil
 }
 
 // dash is where the dash of an element stands.

@@ -111,6 +111,8 @@ func TestDelete(t *testing.T) {
 		{"middle, below a comment", "x:\n- a\n# on b\n- b\n- c\n", at(1), "x:\n- a\n# on b\n- c\n", ""},
 		{"all", "c: d\nx:\n- a\n- b\ne: f\n", at(0, 1), "c: d\ne: f\n", ""},
 		{"all, no final newline", "c: d\nx:\n- a\n- b", at(1, 0), "c: d", ""},
+		{"two of three, no final newline", "x:\n- a\n- b\n- c", at(1, 2), "x:\n- a", ""},
+		{"all, a comment between them", "c: d\nx:\n- a\n# on b\n- b\n", at(0, 1), "c: d\nx:\n# on b\n", ""},
 		{"all of what is commented", "c: d\nx: # why\n- a\n", at(0), "c: d\nx: # why\n", ""},
 		{"all of an only key", "x:\n- a\n", at(0), "x:\n", ""},
 		{"all, and one more", "c: d\nx:\n- a: b\n", append(at(0), Edit{Path: Path{"x"}, Item: newItem}), "c: d\nx:\n" + lines, ""},

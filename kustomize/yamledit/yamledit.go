@@ -94,6 +94,15 @@ func Parse(src []byte) (*File, error) {
 	return f, nil
 }
 
+// Documents are the roots of the documents of src, under the limits of Parse, for
+// readers that edit nothing.
+func Documents(src []byte) ([]*yaml.Node, error) {
+	if err := readable(src); err != nil {
+		return nil, err
+	}
+	return decode(src)
+}
+
 // Apply is Parse and File.Apply in one: the file's new bytes.
 func Apply(src []byte, edits ...Edit) ([]byte, error) {
 	f, err := Parse(src)

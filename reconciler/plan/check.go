@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -13,5 +14,5 @@ import (
 func Check(tip *View, operator Operator) []stream.Problem {
 	next := Look(tip, nil, operator).Next(nil, nil, nil, nil, time.Time{})
 	next.consumers()
-	return append(next.problems, legacy(tip)...)
+	return slices.Concat(next.problems, legacy(tip), next.jobs)
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
-// write is one consumer that is to show an image.
+// write is one consumer that is to show an image, or an entry that is to go.
 type write struct {
 	use   Use
 	image kustomize.Image
+	do    kustomize.Action
 }
 
 // consumers is what becomes of every binding at the tip.
@@ -39,7 +40,7 @@ func (n *Next) decideConsumers() *consumers {
 	n.reportLocal()
 	was := n.base.uses()
 	before := unpaused(was)
-	for _, u := range n.tip.uses() {
+	for _, u := range n.lookups(c, n.tip.uses()) {
 		n.consumer(c, u, before)
 	}
 	n.unreadable(c, was)
@@ -108,14 +109,19 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		n.reportUse(u, stream.Error, u.Refused, "")
 		c.wait(u)
 	default:
-		if copied, f := n.missing(t, *head); f != nil {
-			n.reportUse(u, stream.Error, notCopied(copied, f), f.Hint)
-			c.wait(u)
-			return
-		}
-		of := u.Ref.Stream()
-		c.writes[of] = append(c.writes[of], write{use: u, image: image})
+		n.deliver(c, t, write{use: u, image: image})
 	}
+}
+
+// deliver has a consumer written, unless its image cannot be had from where it is to say.
+func (n *Next) deliver(c *consumers, t *tag, w write) {
+	if copied, f := n.missing(t, *n.status(t.ref).Head()); f != nil {
+		n.reportUse(w.use, stream.Error, notCopied(copied, f), f.Hint)
+		c.wait(w.use)
+		return
+	}
+	of := t.ref.Stream()
+	c.writes[of] = append(c.writes[of], w)
 }
 
 // reportHold tells of a value that people changed and that stays.

@@ -38,7 +38,7 @@ const CauseRevert = "revert"
 // Written is one consumer that shows another image after a Change.
 type Written struct {
 	File  string
-	Line  int // in the new file
+	Line  int // in the new file; 0: an entry that is not there any more
 	Label string
 	Ref   stream.Ref
 }
@@ -253,15 +253,21 @@ func (e *editor) edit(c *Change, file string, writes []write) (refused int, err 
 	}
 	wants := make([]kustomize.Want, len(writes))
 	for i, w := range writes {
-		wants[i] = kustomize.Want{Use: w.use.Use, Image: w.image}
+		wants[i] = kustomize.Want{Use: w.use.Use, Image: w.image, Do: w.do}
 	}
 	result := kustomize.Apply(path.Base(file), src, wants)
 	for i, err := range result.Errs {
 		u := writes[i].use
 		if err != nil {
 			e.reportUse(u, stream.Error, "not changed: "+err.Error(), "")
-			e.wait(u)
+			if writes[i].do != kustomize.Remove {
+				e.wait(u)
+			}
 			refused++
+			continue
+		}
+		if writes[i].do == kustomize.Remove {
+			c.Written = append(c.Written, Written{File: file, Label: u.Label + " (removed)", Ref: u.Ref})
 			continue
 		}
 		if now, ok := result.File.Find(u.Use); ok {

@@ -20,7 +20,7 @@ func message(set stream.CommitSettings, streams []stream.Ref, c *Change, pending
 		fmt.Fprintf(&body, "  %s  %s\n", name(streams, w.Ref), w.text())
 	}
 	for _, w := range c.Written {
-		fmt.Fprintf(&body, "  %s:%d   %s\n", w.File, w.Line, w.Label)
+		fmt.Fprintf(&body, "  %s   %s\n", stream.Pos{File: w.File, Line: w.Line}, w.Label)
 	}
 	var b strings.Builder
 	b.WriteString(render(set, subject(streams, c, pending), body.String(), streams))

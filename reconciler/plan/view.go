@@ -13,6 +13,10 @@ type View struct {
 	Tree   *stream.Tree
 	Files  []File   // files with bindings, sorted by path
 	Images []string // digests of the images whose metadata lies in git, sorted
+
+	// Graph is the kustomizations and what of the manifests local lookup may have to do
+	// with; nil when that is nothing.
+	Graph *kustomize.Graph
 }
 
 // File is one file with bindings.

@@ -178,10 +178,7 @@ func (r *reader) body(doc, meta object, s *Stream) {
 		r.errorf(annotations.at(AnnotationReimport).line, "move it to the tag", "annotation %s stands on a stream", AnnotationReimport)
 	}
 	lookupPolicy := r.object(spec.at("lookupPolicy"), "spec.lookupPolicy", "local")
-	if s.LookupLocal = r.on(lookupPolicy, "local"); s.LookupLocal {
-		r.noticef(lookupPolicy.at("local").line, "use a marker comment in the consumer",
-			"spec.lookupPolicy.local is not supported yet: short image names stay as they are")
-	}
+	s.LookupLocal = r.on(lookupPolicy, "local")
 	tags := r.list(spec, "tags")
 	blocked := r.errors > before
 	r.repository(spec, s)

@@ -42,7 +42,8 @@ func (s *Survey) Same(other *Survey) bool {
 	if s == other || s == nil || other == nil {
 		return s == other
 	}
-	return !s.borrowed && !other.borrowed && s.settings == other.settings && s.root.same(other.root)
+	names := s.View.Graph != nil
+	return !s.borrowed && !other.borrowed && s.settings == other.settings && names == (other.View.Graph != nil) && s.root.same(other.root, names)
 }
 
 // Read reads the tree of fsys, taking over from earlier Surveys (nil ones are fine)
@@ -107,7 +108,8 @@ func read(fsys fs.FS, hash string, settings stream.Settings, problems []stream.P
 	if err != nil {
 		return nil, err
 	}
-	return compose(settings, problems, root), nil
+	s := compose(settings, problems, root)
+	return s, r.lookups(s)
 }
 
 // readSettings gives the defaults where there is no settings file.

@@ -27,6 +27,7 @@ type dir struct {
 	images []string // digests of the images whose metadata lies here; the files are not read
 	dirs   []*dir
 	says   bool // something below says anything; known once settled
+	names  bool // something below may matter to local lookup; known once settled
 	known  bool // settled
 }
 
@@ -38,6 +39,9 @@ type file struct {
 	status *status
 	uses   *kustomize.File
 	tooBig int64 // its size, when it is too large to be read
+
+	names *kustomize.Mentions // of manifests: what local lookup may want to know more of
+	more  *more               // nil until local lookup asked
 }
 
 // status is a status file, or why it cannot be used.
@@ -49,6 +53,9 @@ type status struct {
 func (f *file) says() bool {
 	return f.specs != nil || f.status != nil || f.uses != nil || f.tooBig > 0
 }
+
+// matters reports whether the file may matter to local lookup.
+func (f *file) matters() bool { return f.names != nil || kustomize.IsKustomization(f.name) }
 
 // reader folds one tree. The walk is one goroutine's; files are read and parsed by as
 // many as there are processors.
@@ -79,28 +86,29 @@ func (d *dir) settle() {
 	}
 	d.known = true
 	d.says = len(d.images) > 0 || slices.ContainsFunc(d.files, func(f file) bool { return f.says() })
+	d.names = slices.ContainsFunc(d.files, func(f file) bool { return f.matters() })
 	for _, sub := range d.dirs {
 		sub.settle()
-		d.says = d.says || sub.says
+		d.says, d.names = d.says || sub.says, d.names || sub.names
 	}
 }
 
 // same reports whether two directories say the same in the same places. Both were read
-// by the same settings.
-func (d *dir) same(o *dir) bool {
+// by the same settings; names says that what matters to local lookup counts too.
+func (d *dir) same(o *dir, names bool) bool {
 	if d == o || d.hash != "" && d.hash == o.hash {
 		return true
 	}
 	return slices.Equal(d.images, o.images) &&
-		slices.EqualFunc(d.saying(), o.saying(), func(a, b *file) bool { return a.name == b.name && a.hash != "" && a.hash == b.hash }) &&
-		slices.EqualFunc(d.sayingDirs(), o.sayingDirs(), func(a, b *dir) bool { return a.name == b.name && a.same(b) })
+		slices.EqualFunc(d.saying(names), o.saying(names), func(a, b *file) bool { return a.name == b.name && a.hash != "" && a.hash == b.hash }) &&
+		slices.EqualFunc(d.sayingDirs(names), o.sayingDirs(names), func(a, b *dir) bool { return a.name == b.name && a.same(b, names) })
 }
 
 // saying are the files that say something.
-func (d *dir) saying() []*file {
+func (d *dir) saying(names bool) []*file {
 	var all []*file
 	for i := range d.files {
-		if d.files[i].says() {
+		if d.files[i].says() || names && d.files[i].matters() {
 			all = append(all, &d.files[i])
 		}
 	}
@@ -108,8 +116,8 @@ func (d *dir) saying() []*file {
 }
 
 // sayingDirs are the directories below which something says anything.
-func (d *dir) sayingDirs() []*dir {
-	return slices.DeleteFunc(slices.Clone(d.dirs), func(sub *dir) bool { return !sub.says })
+func (d *dir) sayingDirs(names bool) []*dir {
+	return slices.DeleteFunc(slices.Clone(d.dirs), func(sub *dir) bool { return !sub.says && (!names || !sub.names) })
 }
 
 // dir folds one directory, taking over what earlier ones at the same place know.
@@ -151,16 +159,10 @@ func (r *reader) dir(name, hash string, earlier []*dir) (*dir, error) {
 
 // reads reports whether a file has any role.
 func (r *reader) reads(name string) bool {
-	return r.settings.IsStatusPath(name) || r.settings.IsSpecPath(name) || isYAML(name) && r.settings.Scans(name)
+	return r.settings.IsStatusPath(name) || r.settings.IsSpecPath(name) || r.scans(name) || kustomize.IsKustomization(name)
 }
 
-func isYAML(name string) bool {
-	switch path.Ext(name) {
-	case ".yaml", ".yml":
-		return true
-	}
-	return path.Base(name) == "Kustomization"
-}
+func (r *reader) scans(name string) bool { return kustomize.IsYAML(name) && r.settings.Scans(name) }
 
 // file fills in one file, now where an earlier one is the same, else in its turn.
 func (r *reader) file(f *file, name string, e fs.DirEntry, earlier []*dir) {
@@ -200,8 +202,9 @@ func (r *reader) parse(f *file, name string, src []byte) {
 	if r.settings.IsSpecPath(name) {
 		f.specs = stream.ParseSpecs(src)
 	}
-	if isYAML(name) && r.settings.Scans(name) {
+	if r.scans(name) {
 		f.uses = kustomize.Parse(path.Base(name), src)
+		f.names = kustomize.Mention(src)
 	}
 }
 

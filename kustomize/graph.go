@@ -1,0 +1,183 @@
+package kustomize
+
+import (
+	"cmp"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Graph is the kustomizations of a repository and the manifests that they are made of. It
+// is put together from what single files say, and parses nothing.
+type Graph struct {
+	nodes     map[string]*node     // by directory
+	manifests map[string]*Manifest // by path
+
+	builds   map[string]*build
+	running  map[string]bool // directories that are being built
+	patterns map[string]*regexp.Regexp
+	left     int // steps that may be taken still
+}
+
+// node is the kustomization of one directory.
+type node struct {
+	*Kustomization
+	path string
+	dir  string
+	ours map[int]bool // lines of entries that local lookup made
+}
+
+// Place is a line of a file.
+type Place struct {
+	File string
+	Line int
+}
+
+// Root is a kustomization that no other includes: what is deployed.
+type Root struct {
+	Path     string
+	Document string // as in Use
+	Images   []Reached
+	Unread   []Unread // not everything that it reaches is known
+}
+
+// Reached is a short image in a manifest, as a Root deploys it.
+type Reached struct {
+	ShortImage        // Namespace is the effective one of the build; "" = stated nowhere
+	File       string // the manifest, or the kustomization with the patch
+	Changed    Place  // the entry of people that changes it on its way; the zero Place: none does
+}
+
+// Place is where the image stands.
+func (r Reached) Place() Place { return Place{r.File, r.Line} }
+
+// Unread is a file that a Root reaches and that cannot be read.
+type Unread struct{ File, Reason string }
+
+// NewGraph gives an empty Graph.
+func NewGraph() *Graph {
+	return &Graph{nodes: map[string]*node{}, manifests: map[string]*Manifest{}}
+}
+
+// AddKustomization adds a file. uses may be nil: what the same file binds.
+func (g *Graph) AddKustomization(file string, k *Kustomization, uses *File) {
+	n := &node{Kustomization: k, path: file, dir: path.Dir(file), ours: map[int]bool{}}
+	if uses != nil {
+		for _, u := range uses.Uses {
+			n.ours[u.Line] = n.ours[u.Line] || u.Lookup
+		}
+	}
+	if other := g.nodes[n.dir]; other != nil {
+		n.Kustomization = &Kustomization{
+			Broken: "another kustomization stands beside it, " + path.Base(other.path) + ": kustomize refuses the directory",
+			words:  slices.Concat(other.includes(), k.includes()),
+		}
+	}
+	g.nodes[n.dir] = n
+}
+
+// AddManifest adds a file.
+func (g *Graph) AddManifest(file string, m *Manifest) { g.manifests[file] = m }
+
+// includes is everything that a kustomization names, or may name.
+func (k *Kustomization) includes() []string {
+	return slices.Concat(k.resources, k.components, k.patches, k.words)
+}
+
+// child is the kustomization that an entry names; nil for files, and for what lies
+// outside of the tree.
+func (g *Graph) child(n *node, entry string) *node {
+	if path.IsAbs(entry) {
+		return nil
+	}
+	if c := g.nodes[path.Join(n.dir, entry)]; c != n {
+		return c
+	}
+	return nil
+}
+
+// Roots are the deployable kustomizations, sorted by path.
+func (g *Graph) Roots() []Root {
+	const most = 20_000_000
+	g.builds, g.running, g.patterns, g.left = map[string]*build{}, map[string]bool{}, map[string]*regexp.Regexp{}, most
+	var roots []Root
+	for _, n := range g.rootNodes() {
+		b := g.build(n)
+		roots = append(roots, Root{Path: n.path, Document: n.document, Images: b.images, Unread: b.unread})
+	}
+	return roots
+}
+
+func (g *Graph) rootNodes() []*node {
+	included := map[*node]bool{}
+	for _, n := range g.nodes {
+		for _, entry := range n.includes() {
+			if c := g.child(n, entry); c != nil {
+				included[c] = true
+			}
+		}
+	}
+	var roots []*node
+	for _, dir := range slices.Sorted(maps.Keys(g.nodes)) {
+		if n := g.nodes[dir]; !included[n] && !n.component && n.Broken == "" {
+			roots = append(roots, n)
+		}
+	}
+	return roots
+}
+
+// Unlisted are the short images of manifests that no Root reaches, sorted by place. Their
+// Namespace is their object's.
+func (g *Graph) Unlisted() []Reached {
+	listed, seen := map[string]bool{}, map[*node]bool{}
+	var mark func(n *node)
+	mark = func(n *node) {
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		for _, entry := range n.includes() {
+			if c := g.child(n, entry); c != nil {
+				mark(c)
+			}
+			listed[path.Join(n.dir, entry)] = true
+		}
+	}
+	for _, n := range g.rootNodes() {
+		mark(n)
+	}
+	for _, n := range g.nodes {
+		if n.Broken != "" {
+			mark(n)
+		}
+	}
+	var all []Reached
+	for file, m := range g.manifests {
+		if listed[file] {
+			continue
+		}
+		for _, i := range m.Images {
+			all = append(all, Reached{ShortImage: i, File: file})
+		}
+	}
+	slices.SortFunc(all, compareReached)
+	return all
+}
+
+// Broken are the kustomizations that cannot be read, sorted by path.
+func (g *Graph) Broken() []Unread {
+	var all []Unread
+	for _, dir := range slices.Sorted(maps.Keys(g.nodes)) {
+		if n := g.nodes[dir]; n.Broken != "" {
+			all = append(all, Unread{n.path, n.Broken})
+		}
+	}
+	return all
+}
+
+func compareReached(a, b Reached) int {
+	return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Text, b.Text), strings.Compare(a.Namespace, b.Namespace),
+		strings.Compare(a.Changed.File, b.Changed.File), a.Changed.Line-b.Changed.Line)
+}

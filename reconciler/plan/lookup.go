@@ -1,0 +1,268 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// lookup is the local lookup of one pass (semantics.md 4): which images: entries the
+// deployable kustomizations need for the short names in their manifests.
+type lookup struct {
+	*Next
+	roots    map[string]*kustomize.Root // by path; scanned ones
+	verdicts map[shortAt]verdict
+	told     map[stream.Pos]bool // of files and entries: each is reported once
+}
+
+// shortAt is a short name in the build of one root.
+type shortAt struct{ root, text string }
+
+// verdict is what one short name means in the build of one root.
+type verdict struct {
+	ref     stream.Ref // the tag that its entry shows; zero: it needs none
+	used    bool       // some manifest says the name, and nobody changes it on its way
+	doubted bool       // nobody can tell which tag is meant: what is there stays
+	there   bool       // an entry is there
+}
+
+// lookups decides about the entries that local lookup made, and about those that are
+// missing. It gives the uses that are bound as any other; the entries that nothing needs
+// any more are among c's writes.
+func (n *Next) lookups(c *consumers, uses []Use) []Use {
+	if n.tip.Graph == nil {
+		return uses
+	}
+	l := &lookup{Next: n, roots: map[string]*kustomize.Root{}, verdicts: map[shortAt]verdict{}, told: map[stream.Pos]bool{}}
+	l.judge()
+	bound := make([]Use, 0, len(uses))
+	for _, u := range uses {
+		if u.Err != nil || !u.Lookup || l.needs(&u) || l.keeps(u) {
+			bound = append(bound, u)
+			continue
+		}
+		of := u.Ref.Stream()
+		c.writes[of] = append(c.writes[of], write{use: u, do: kustomize.Remove})
+	}
+	l.add(c)
+	l.unlisted()
+	return bound
+}
+
+// judge finds out what every short name means.
+func (l *lookup) judge() {
+	for _, f := range l.tip.Graph.Broken() {
+		l.unread(f)
+	}
+	for _, root := range l.tip.Graph.Roots() {
+		if !l.settings().Scans(root.Path) {
+			continue
+		}
+		l.roots[root.Path] = &root
+		for _, f := range root.Unread {
+			l.unread(f)
+		}
+		for text, images := range byText(root.Images) {
+			l.verdicts[shortAt{root.Path, text}] = l.verdict(&root, text, images)
+		}
+	}
+}
+
+// byText groups images by what the name of one entry changes, in a fixed order. An entry
+// for name:tag changes name:tag@digest too.
+func byText(images []kustomize.Reached) func(yield func(string, []kustomize.Reached) bool) {
+	groups := map[string][]kustomize.Reached{}
+	for _, r := range images {
+		text, _, exact := strings.Cut(r.Text, "@")
+		if !exact || strings.Contains(text, ":") {
+			groups[text] = append(groups[text], r)
+		}
+	}
+	return func(yield func(string, []kustomize.Reached) bool) {
+		for _, text := range slices.Sorted(maps.Keys(groups)) {
+			if !yield(text, groups[text]) {
+				return
+			}
+		}
+	}
+}
+
+// verdict is what a short name means in a root, from all the manifests that say it: one
+// entry changes them all.
+func (l *lookup) verdict(root *kustomize.Root, text string, images []kustomize.Reached) verdict {
+	var v verdict
+	var of kustomize.Reached // which v.ref is for
+	for _, r := range images {
+		ref := l.lookedUp(root.Path, r)
+		switch {
+		case r.Changed != kustomize.Place{}:
+			l.changed(r, ref)
+		case !v.used:
+			v.used, v.ref, of = true, ref, r
+		case v.ref != ref:
+			return l.doubt(root, of, v.ref, r, ref)
+		}
+	}
+	if v.ref == (stream.Ref{}) {
+		return v
+	}
+	for _, r := range images {
+		l.immutable(r, v.ref)
+	}
+	if l.tags[v.ref] == nil {
+		l.problem(of, v.ref, stream.Error, fmt.Sprintf("image %s: stream %s has local lookup and no tag %s", text, v.ref.Stream(), v.ref.Tag),
+			"add the tag to the stream, or write the image with its registry")
+	}
+	return v
+}
+
+// lookedUp is the tag that an image means, the zero Ref when it means none. The namespace
+// is that of the build, else the settings' for the file, else the default.
+func (l *lookup) lookedUp(file string, r kustomize.Reached) stream.Ref {
+	ref := stream.Ref{Namespace: cmp.Or(r.Namespace, l.settings().NamespaceFor(file), stream.DefaultNamespace), Name: r.Name, Tag: r.Tag}
+	s := l.tip.Tree.Stream(ref.Namespace, ref.Name)
+	if r.Digest || s == nil || !s.LookupLocal && !r.Resolve {
+		return stream.Ref{}
+	}
+	return ref
+}
+
+// doubt reports a short name that means several things in one build.
+func (l *lookup) doubt(root *kustomize.Root, a kustomize.Reached, aRef stream.Ref, b kustomize.Reached, bRef stream.Ref) verdict {
+	words := func(ref stream.Ref) string {
+		if ref == (stream.Ref{}) {
+			return "no tag of a stream"
+		}
+		return ref.String()
+	}
+	l.problem(b, cmp.Or(bRef, aRef), stream.Error,
+		fmt.Sprintf("image %s means %s here and %s at %s, and one entry in %s would change both", b.Text, words(bRef), words(aRef), pos(a.Place()), root.Path),
+		"write another name at one of them, or deploy them by kustomizations of their own")
+	return verdict{used: true, doubted: true}
+}
+
+// changed reports an entry of people that wins over local lookup.
+func (l *lookup) changed(r kustomize.Reached, ref stream.Ref) {
+	at := pos(r.Changed)
+	if ref == (stream.Ref{}) || l.told[at] {
+		return
+	}
+	l.told[at] = true
+	l.problems = append(l.problems, stream.Problem{
+		Severity: stream.Notice, Pos: at, Ref: ref,
+		Message: fmt.Sprintf("the entry changes %s (%s) already: local lookup leaves it to you", r.Text, pos(r.Place())),
+		Hint:    "remove the entry to have the stream's digest",
+	})
+}
+
+// immutable notes, for validate, that the image of a Job cannot be changed.
+func (l *lookup) immutable(r kustomize.Reached, ref stream.Ref) {
+	if r.Job {
+		l.jobs = append(l.jobs, stream.Problem{
+			Severity: stream.Warning, Pos: pos(r.Place()), Ref: ref,
+			Message: fmt.Sprintf("image %s of a Job: a cluster refuses to change it when the tag moves", r.Text),
+			Hint:    "use generateName, a hook of the deploy tool, or have it replaced: argocd.argoproj.io/sync-options: Replace=true, kustomize.toolkit.fluxcd.io/force: enabled",
+		})
+	}
+}
+
+// needs reports whether an entry is the one that a short name needs.
+func (l *lookup) needs(u *Use) bool {
+	at := shortAt{u.File, u.Label}
+	v := l.verdicts[at]
+	if v.ref != u.Ref || v.there {
+		return false
+	}
+	v.there = true
+	l.verdicts[at] = v
+	u.Namespace = u.Ref.Namespace // it was looked up there
+	return true
+}
+
+// keeps reports whether an entry that no short name needs stays all the same: where not
+// everything is known, and where people had a hand in it.
+func (l *lookup) keeps(u Use) bool {
+	v := l.verdicts[shortAt{u.File, u.Label}]
+	root := l.roots[u.File]
+	unknown := v.used && l.tip.Tree.Stream(u.Ref.Namespace, u.Ref.Name) == nil && v.ref == (stream.Ref{})
+	switch {
+	case !kustomize.IsKustomization(u.File), v.doubted, root != nil && len(root.Unread) > 0:
+		return true
+	case unknown:
+		l.reportUse(u, stream.Warning, "no document describes the stream: the entry stays as it is", "put the stream back, or write the image with its registry")
+		return true
+	case u.Paused != "":
+		l.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s): the entry stays, though no manifest needs it", u.Paused), "remove the entry")
+		return true
+	case !l.enforces() && l.edited(u):
+		l.reportUse(u, stream.Warning, "held: no manifest needs the entry, and people changed it", "remove the entry, or drop lookup from its marker to keep it")
+		return true
+	}
+	return false
+}
+
+// edited reports whether an entry shows no image that the tag had: people wrote another.
+func (l *lookup) edited(u Use) bool {
+	var items []stream.Item
+	for _, v := range []*View{l.tip, l.base} {
+		items = append(items, itemsOf(v.status(u.Ref))...)
+	}
+	t := l.tags[u.Ref]
+	return len(items) > 0 && !slices.ContainsFunc(items, func(i stream.Item) bool {
+		return u.Shows(l.sourceImage(i)) || t != nil && u.Shows(l.image(t, i))
+	})
+}
+
+// add has the entries made that are missing.
+func (l *lookup) add(c *consumers) {
+	for _, path := range slices.Sorted(maps.Keys(l.roots)) {
+		root := l.roots[path]
+		for text := range byText(root.Images) {
+			v := l.verdicts[shortAt{path, text}]
+			t := l.tags[v.ref]
+			if v.there || t == nil || t.broken {
+				continue
+			}
+			head := l.status(v.ref).Head()
+			if head == nil || head.Image == "" {
+				continue
+			}
+			u := Use{Use: kustomize.NewLookup(*root, text, v.ref.String()), File: path, Ref: v.ref, Namespace: v.ref.Namespace}
+			l.deliver(c, t, write{use: u, image: l.image(t, *head), do: kustomize.Add})
+		}
+	}
+}
+
+// unlisted reports the short names that no entry can change.
+func (l *lookup) unlisted() {
+	for _, r := range l.tip.Graph.Unlisted() {
+		if ref := l.lookedUp(r.File, r); ref != (stream.Ref{}) {
+			l.problem(r, ref, stream.Warning, fmt.Sprintf("image %s stays as it is: no kustomization that is deployed lists this manifest", r.Text),
+				"list it in a kustomization, or write the image with a marker")
+		}
+	}
+}
+
+// unread reports a file that local lookup cannot read, unless its markers made it known.
+func (l *lookup) unread(f kustomize.Unread) {
+	at := stream.Pos{File: f.File}
+	if l.told[at] || l.brokenFile(f.File) || !l.settings().Scans(f.File) {
+		return
+	}
+	l.told[at] = true
+	l.problems = append(l.problems, stream.Problem{
+		Severity: stream.Warning, Pos: at, Message: "local lookup cannot read the file: " + f.Reason,
+		Hint: "until it is mended, entries of the kustomizations that include it are added and kept, and none is taken away",
+	})
+}
+
+func (l *lookup) problem(r kustomize.Reached, ref stream.Ref, s stream.Severity, message, hint string) {
+	l.problems = append(l.problems, stream.Problem{Severity: s, Pos: pos(r.Place()), Ref: ref, Message: message, Hint: hint})
+}
+
+func pos(p kustomize.Place) stream.Pos { return stream.Pos{File: p.File, Line: p.Line} }

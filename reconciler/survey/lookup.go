@@ -1,0 +1,121 @@
+package survey
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// more is what a file says that only local lookup asks for. Like everything that is
+// remembered by hash, it depends on the file's name and bytes alone.
+type more struct {
+	kustomization *kustomize.Kustomization
+	manifest      *kustomize.Manifest
+}
+
+// lookups reads what local lookup needs beyond what every tree is read for: nothing where
+// no stream and no entry has to do with it, else the kustomizations and the manifests
+// that may say a stream's name. What was read once is not read again.
+func (r *reader) lookups(s *Survey) error {
+	want := newWanted(s.View.Tree)
+	asked := slices.ContainsFunc(s.View.Files, func(f plan.File) bool {
+		return slices.ContainsFunc(f.Uses, func(u kustomize.Use) bool { return u.Lookup })
+	})
+	if !asked && !s.root.mentions(want) {
+		return nil
+	}
+	r.ask(".", s.root, want)
+	if err := r.parsing.Wait(); err != nil {
+		return err
+	}
+	s.View.Graph = kustomize.NewGraph()
+	s.root.graph(".", want, s.View.Graph)
+	return nil
+}
+
+// wanted are the names that local lookup may have to do with.
+type wanted struct {
+	local map[string]bool // of streams with lookupPolicy.local
+	any   map[string]bool // of all streams: for OpenShift's annotation
+}
+
+func newWanted(tree *stream.Tree) wanted {
+	w := wanted{map[string]bool{}, map[string]bool{}}
+	for _, s := range tree.Streams {
+		w.any[s.Name] = true
+		if s.LookupLocal {
+			w.local[s.Name] = true
+		}
+	}
+	return w
+}
+
+// in reports whether a file may say one of the names.
+func (w wanted) in(m *kustomize.Mentions) bool {
+	if m == nil {
+		return false
+	}
+	names := w.local
+	if m.Resolve {
+		names = w.any
+	}
+	return len(names) > 0 && (m.All || slices.ContainsFunc(m.Names, func(n string) bool { return names[n] }))
+}
+
+func (d *dir) mentions(want wanted) bool {
+	return d.names && (slices.ContainsFunc(d.files, func(f file) bool { return want.in(f.names) }) ||
+		slices.ContainsFunc(d.dirs, func(sub *dir) bool { return sub.mentions(want) }))
+}
+
+// ask has the files read that matter and were not read for local lookup before.
+func (r *reader) ask(name string, d *dir, want wanted) {
+	if !d.names {
+		return
+	}
+	for i := range d.files {
+		f := &d.files[i]
+		if f.more == nil && f.tooBig == 0 && (kustomize.IsKustomization(f.name) || want.in(f.names)) {
+			r.parsing.Go(func() error { return r.readMore(f, path.Join(name, f.name)) })
+		}
+	}
+	for _, sub := range d.dirs {
+		r.ask(path.Join(name, sub.name), sub, want)
+	}
+}
+
+func (r *reader) readMore(f *file, name string) error {
+	src, err := fs.ReadFile(r.fsys, name)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if kustomize.IsKustomization(f.name) {
+		f.more = &more{kustomization: kustomize.ReadKustomization(f.name, src)}
+	} else {
+		f.more = &more{manifest: kustomize.ReadManifest(src)}
+	}
+	return nil
+}
+
+// graph puts together what the files say.
+func (d *dir) graph(name string, want wanted, g *kustomize.Graph) {
+	if !d.names {
+		return
+	}
+	for _, f := range d.files {
+		switch file := path.Join(name, f.name); {
+		case f.more == nil:
+		case f.more.kustomization != nil:
+			g.AddKustomization(file, f.more.kustomization, f.uses)
+		case f.more.manifest != nil && want.in(f.names):
+			g.AddManifest(file, f.more.manifest)
+		}
+	}
+	for _, sub := range d.dirs {
+		sub.graph(path.Join(name, sub.name), want, g)
+	}
+}
