@@ -122,7 +122,7 @@ func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 	switch {
 	case ok && want.Do == Remove && u.Lookup && u.Ref == want.Use.Ref:
 		return w.prepareRemove(u)
-	case !ok || u.Ref != want.Use.Ref || u.Part != want.Use.Part:
+	case !ok || want.Do == Remove || u.Ref != want.Use.Ref || u.Part != want.Use.Part:
 		return nil, &yamledit.Error{Line: want.Use.Line, Reason: fmt.Sprintf("no marker for %s binds %s here", want.Use.Ref, want.Use.Path)}
 	case u.Refused != "":
 		return nil, &yamledit.Error{Line: u.Line, Reason: u.Refused}

@@ -100,7 +100,7 @@ func (g *Graph) child(n *node, entry string) *node {
 
 // Roots are the deployable kustomizations, sorted by path.
 func (g *Graph) Roots() []Root {
-	const most = 20_000_000
+	const most = 4_000_000
 	g.builds, g.running, g.patterns, g.left = map[string]*build{}, map[string]bool{}, map[string]*regexp.Regexp{}, most
 	var roots []Root
 	for _, n := range g.rootNodes() {
