@@ -157,22 +157,22 @@ func (w *writer) try(some []int) (*yamledit.File, *File, error) {
 		u, ok := uses[want.Use.identity()]
 		switch {
 		case want.Do == Remove && !ok:
-		case want.Do != Remove && ok && u.Shows(want.Image) && u.Lookup == want.Use.Lookup:
+		case want.Do != Remove && ok && u.Ref == want.Use.Ref && u.Shows(want.Image) && u.Lookup == want.Use.Lookup:
 		default:
 			return nil, nil, &yamledit.Error{Line: want.Use.Line, Reason: "after the edit the value does not show the image"}
 		}
 	}
-	if !slices.EqualFunc(w.others(w.before, some, Remove), w.others(file, some, Add), sameBinding) {
+	if !slices.EqualFunc(w.others(w.before, some), w.others(file, some), sameBinding) {
 		return nil, nil, &yamledit.Error{Reason: "with the edit another marker would bind something else"}
 	}
 	return y, file, nil
 }
 
-// others are the uses of a file but for those of the wants with an action.
-func (w *writer) others(f *File, some []int, do Action) []Use {
+// others are the uses of a file but for those that some wants add or take away.
+func (w *writer) others(f *File, some []int) []Use {
 	touched := map[identity]bool{}
 	for _, i := range some {
-		if w.wants[i].Do == do {
+		if w.wants[i].Do != Show {
 			touched[w.wants[i].Use.identity()] = true
 		}
 	}

@@ -18,14 +18,22 @@ func NewLookup(root Root, text, ref string) Use {
 	}
 }
 
-// prepareAdd gives the edit that adds an entry, in the spelling name, newName, newTag
-// where it is known, digest.
+// prepareAdd gives the edits that add an entry, in the spelling name, newName, newTag
+// where it is known, digest. One for another stream, from when the name meant that, goes.
 func (w *writer) prepareAdd(want Want) ([]yamledit.Edit, error) {
 	docs := documents(w.name, w.old.Documents())
 	at := slices.IndexFunc(docs, func(d *document) bool { return d.kustomization && d.id == want.Use.Document })
-	switch _, there := w.uses[want.Use.identity()]; {
+	var edits []yamledit.Edit
+	switch other, there := w.uses[want.Use.identity()]; {
+	case there && other.Lookup && other.Ref != want.Use.Ref:
+		var err error
+		if edits, err = w.prepareRemove(other); err != nil {
+			return nil, err
+		}
 	case there:
 		return nil, &yamledit.Error{Reason: "an entry with the name " + want.Use.entry.name.text + " is there already"}
+	}
+	switch {
 	case at < 0 || len(docs) > 1 || docs[at].at != nil:
 		return nil, &yamledit.Error{Reason: "several documents, or no kustomization, in the file"}
 	case !want.Image.complete():
@@ -43,7 +51,7 @@ func (w *writer) prepareAdd(want Want) ([]yamledit.Edit, error) {
 	if get(docs[at].root, "images") == nil {
 		e.Path, e.Insert = nil, "images"
 	}
-	return []yamledit.Edit{e}, w.old.Check(e)
+	return append(edits, e), w.old.Check(e)
 }
 
 func noImage(want Want) error {

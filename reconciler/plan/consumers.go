@@ -83,6 +83,9 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		return
 	}
 	t := n.tags[u.Ref]
+	if t == nil && u.Lookup {
+		return // the manifest that says the name is reported
+	}
 	if t == nil {
 		n.reportUse(u, stream.Error, "no image stream has the tag "+u.Ref.String(), "write the tag of a stream, or drop the marker")
 		return

@@ -28,7 +28,8 @@ type verdict struct {
 	ref     stream.Ref // the tag that its entry shows; zero: it needs none
 	used    bool       // some manifest says the name, and nobody changes it on its way
 	doubted bool       // nobody can tell which tag is meant: what is there stays
-	there   bool       // an entry is there
+	there   bool       // its entry is there
+	stays   bool       // an entry for something else is there, and people had a hand in it
 }
 
 // lookups decides about the entries that local lookup made, and about those that are
@@ -42,12 +43,15 @@ func (n *Next) lookups(c *consumers, uses []Use) []Use {
 	l.judge()
 	bound := make([]Use, 0, len(uses))
 	for _, u := range uses {
-		if u.Err != nil || !u.Lookup || l.needs(&u) || l.keeps(u) {
+		switch {
+		case u.Err != nil || !u.Lookup || l.needs(&u) || l.doubts(u):
 			bound = append(bound, u)
-			continue
+		case l.keeps(u):
+			l.update(u, func(v *verdict) { v.stays = true })
+		case l.verdicts[at(u)].ref == (stream.Ref{}) || l.verdicts[at(u)].ref == u.Ref: // what is to show another tag is replaced
+			of := u.Ref.Stream()
+			c.writes[of] = append(c.writes[of], write{use: u, do: kustomize.Remove})
 		}
-		of := u.Ref.Stream()
-		c.writes[of] = append(c.writes[of], write{use: u, do: kustomize.Remove})
 	}
 	l.add(c)
 	l.unlisted()
@@ -171,31 +175,40 @@ func (l *lookup) immutable(r kustomize.Reached, ref stream.Ref) {
 	}
 }
 
+// at is the short name that an entry is for.
+func at(u Use) shortAt { return shortAt{u.File, u.Label} }
+
+func (l *lookup) update(u Use, f func(*verdict)) {
+	v := l.verdicts[at(u)]
+	f(&v)
+	l.verdicts[at(u)] = v
+}
+
 // needs reports whether an entry is the one that a short name needs.
 func (l *lookup) needs(u *Use) bool {
-	at := shortAt{u.File, u.Label}
-	v := l.verdicts[at]
-	if v.ref != u.Ref || v.there {
+	if v := l.verdicts[at(*u)]; v.ref != u.Ref || v.there {
 		return false
 	}
-	v.there = true
-	l.verdicts[at] = v
+	l.update(*u, func(v *verdict) { v.there = true })
 	u.Namespace = u.Ref.Namespace // it was looked up there
 	return true
 }
 
-// keeps reports whether an entry that no short name needs stays all the same: where not
-// everything is known, and where people had a hand in it.
-func (l *lookup) keeps(u Use) bool {
-	v := l.verdicts[shortAt{u.File, u.Label}]
-	root := l.roots[u.File]
-	unknown := v.used && l.tip.Tree.Stream(u.Ref.Namespace, u.Ref.Name) == nil && v.ref == (stream.Ref{})
-	switch {
-	case !kustomize.IsKustomization(u.File), v.doubted, root != nil && len(root.Unread) > 0:
-		return true
-	case unknown:
+// doubts reports whether not enough is known to say that nothing needs an entry: then it
+// is bound as it was.
+func (l *lookup) doubts(u Use) bool {
+	v, root := l.verdicts[at(u)], l.roots[u.File]
+	unknown := v.used && v.ref == (stream.Ref{}) && l.tip.Tree.Stream(u.Ref.Namespace, u.Ref.Name) == nil
+	if unknown && !v.doubted {
 		l.reportUse(u, stream.Warning, "no document describes the stream: the entry stays as it is", "put the stream back, or write the image with its registry")
-		return true
+	}
+	return !kustomize.IsKustomization(u.File) || v.doubted || unknown || root != nil && len(root.Unread) > 0 && !v.there && v.ref == (stream.Ref{})
+}
+
+// keeps reports whether an entry that no short name needs stays all the same, since people
+// had a hand in it.
+func (l *lookup) keeps(u Use) bool {
+	switch {
 	case u.Paused != "":
 		l.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s): the entry stays, though no manifest needs it", u.Paused), "remove the entry")
 		return true
@@ -225,7 +238,7 @@ func (l *lookup) add(c *consumers) {
 		for text := range byText(root.Images) {
 			v := l.verdicts[shortAt{path, text}]
 			t := l.tags[v.ref]
-			if v.there || t == nil || t.broken {
+			if v.there || v.stays || t == nil || t.broken {
 				continue
 			}
 			head := l.status(v.ref).Head()

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/plan"
@@ -23,10 +24,7 @@ type more struct {
 // that may say a stream's name. What was read once is not read again.
 func (r *reader) lookups(s *Survey) error {
 	want := newWanted(s.View.Tree)
-	asked := slices.ContainsFunc(s.View.Files, func(f plan.File) bool {
-		return slices.ContainsFunc(f.Uses, func(u kustomize.Use) bool { return u.Lookup })
-	})
-	if !asked && !s.root.mentions(want) {
+	if asked := want.entries(s.View.Files); !asked && !s.root.mentions(want) {
 		return nil
 	}
 	r.ask(".", s.root, want)
@@ -40,7 +38,7 @@ func (r *reader) lookups(s *Survey) error {
 
 // wanted are the names that local lookup may have to do with.
 type wanted struct {
-	local map[string]bool // of streams with lookupPolicy.local
+	local map[string]bool // of streams with lookupPolicy.local, and of entries
 	any   map[string]bool // of all streams: for OpenShift's annotation
 }
 
@@ -53,6 +51,20 @@ func newWanted(tree *stream.Tree) wanted {
 		}
 	}
 	return w
+}
+
+// entries adds the names of the entries that local lookup made, and reports whether there
+// are any: the name counts also when its stream is gone.
+func (w wanted) entries(files []plan.File) (found bool) {
+	for _, f := range files {
+		for _, u := range f.Uses {
+			if u.Lookup {
+				name, _, _ := strings.Cut(u.Label, ":")
+				w.local[name], found = true, true
+			}
+		}
+	}
+	return found
 }
 
 // in reports whether a file may say one of the names.
