@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/plan"
@@ -17,6 +18,36 @@ import (
 type more struct {
 	kustomization *kustomize.Kustomization
 	manifest      *kustomize.Manifest
+}
+
+// kept are the bytes of files that matter to local lookup, for as long as one reader
+// works, so that most are not read twice; a bounded amount of them.
+type kept struct {
+	mu    sync.Mutex
+	files map[*file][]byte
+	size  int
+}
+
+// maxKept is how much is kept, in bytes.
+const maxKept = 16 << 20
+
+func (k *kept) add(f *file, src []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.size += len(src); k.size > maxKept {
+		return
+	}
+	if k.files == nil {
+		k.files = map[*file][]byte{}
+	}
+	k.files[f] = src
+}
+
+// of is nil for a file that is not kept.
+func (k *kept) of(f *file) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.files[f]
 }
 
 // lookups reads what local lookup needs beyond what every tree is read for: nothing where
@@ -101,9 +132,12 @@ func (r *reader) ask(name string, d *dir, want wanted) {
 }
 
 func (r *reader) readMore(f *file, name string) error {
-	src, err := fs.ReadFile(r.fsys, name)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+	src := r.kept.of(f)
+	if src == nil {
+		var err error
+		if src, err = fs.ReadFile(r.fsys, name); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
 	}
 	if kustomize.IsKustomization(f.name) {
 		f.more = &more{kustomization: kustomize.ReadKustomization(f.name, src)}

@@ -63,6 +63,7 @@ type reader struct {
 	fsys     fs.FS
 	settings stream.Settings
 	parsing  errgroup.Group
+	kept     kept
 }
 
 // tree folds the whole tree, taking over what earlier ones know.
@@ -205,6 +206,9 @@ func (r *reader) parse(f *file, name string, src []byte) {
 	if r.scans(name) {
 		f.uses = kustomize.Parse(path.Base(name), src)
 		f.names = kustomize.Mention(src)
+	}
+	if f.matters() {
+		r.kept.add(f, src)
 	}
 }
 

@@ -202,6 +202,28 @@ func (b *lab) measure(ctx context.Context, files int) error {
 		b.committed, b.started = append(b.committed, c), append(b.started, s)
 	}
 	r, err := b.reads(ctx, seed, len(content))
+	if err != nil {
+		return err
+	}
+	b.read = append(b.read, r)
+	return b.readLookups(ctx, shape)
+}
+
+// readLookups measures the first read of the same repository with local lookup on in
+// every stream.
+func (b *lab) readLookups(ctx context.Context, shape fixture.Shape) error {
+	shape.Lookup = true
+	content := shape.Files()
+	progress("%d files with local lookup: preparing", len(content))
+	seed, err := b.server.Create(ctx, fmt.Sprintf("lookup-%d", shape.Streams), content)
+	if err != nil {
+		return err
+	}
+	if _, err := seed.Git(ctx, "repack", "-adbq"); err != nil {
+		return err
+	}
+	r, err := b.reads(ctx, seed, len(content))
+	r.lookup = true
 	b.read = append(b.read, r)
 	return err
 }

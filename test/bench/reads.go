@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,6 +20,7 @@ import (
 // readFigures are medians of one size: the first read of a repository (P4).
 type readFigures struct {
 	files, streams int
+	lookup         bool          // every stream has local lookup
 	clone          time.Duration // git clone --bare --depth 1
 	fetch, survey  time.Duration // ours: the first Snapshot, and what is made of it
 	peak, rest     int64         // bytes of memory of a process that does nothing else
@@ -106,6 +108,9 @@ func readOnce(ctx context.Context, url string) error {
 	s, err := survey.Read(snap.FS)
 	if err != nil {
 		return err
+	}
+	if s.View.Graph != nil && len(s.View.Graph.Roots()) == 0 {
+		return errors.New("the repository deploys nothing")
 	}
 	r.Survey, r.Streams = time.Since(start), len(s.View.Tree.Streams)
 	if len(s.View.Tree.Problems) > 0 {
