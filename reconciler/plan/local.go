@@ -32,14 +32,14 @@ func (p *Present) Copied(copies Copies) *Present {
 }
 
 // Copies are those that the commits of n want and of which it is not known what became,
-// sorted.
+// in an order in which most find what is beside them.
 func (n *Next) Copies() []Copy {
 	if n.operator.LocalRegistry == "" {
 		return nil
 	}
 	n.consumers()
 	return slices.SortedFunc(maps.Keys(n.wanted), func(a, b Copy) int {
-		return cmp.Or(cmp.Compare(a.To, b.To), cmp.Compare(a.From, b.From), cmp.Compare(a.FromScope, b.FromScope), cmp.Compare(a.ToScope, b.ToScope))
+		return cmp.Or(cmp.Compare(min(len(a.Beside), 1), min(len(b.Beside), 1)), cmp.Compare(a.To, b.To), cmp.Compare(a.From, b.From), cmp.Compare(a.FromScope, b.FromScope), cmp.Compare(a.ToScope, b.ToScope))
 	})
 }
 

@@ -24,7 +24,7 @@ const blobsAtOnce = 4
 
 // Copy makes sure that an image lies in the repository that p names: of an index all
 // of its images. It is asked for first; blobs that the repository has are left out, and
-// those that p.Beside has are mounted. from reads the image, c writes it. told, where
+// those that p.Beside has, or the source in the same registry, are mounted. from reads the image, c writes it. told, where
 // set, hears how many bytes of blobs are dealt with; it may be called at any time
 // until Copy returns. nil: the image is there, whole.
 func (c *Client) Copy(ctx context.Context, p plan.Copy, from *Client, told func(done, total int64)) *plan.Failure {
@@ -108,7 +108,7 @@ func (t *transfer) copy(ctx context.Context) error {
 		return err
 	}
 	t.to.opts.Logger.InfoContext(ctx, "image copied", "image", shown(t.source), "to", shown(t.target), "bytes", t.total, "carried_over", t.moved.Load(),
-		"took", t.to.opts.Now().Sub(t.began).Round(time.Millisecond))
+		"took", t.to.opts.Now().Sub(t.began).Round(time.Millisecond).String())
 	return nil
 }
 
@@ -175,7 +175,10 @@ func (t *transfer) put(ctx context.Context, pusher *remote.Pusher, c *imageTree)
 func (t *transfer) upload(ctx context.Context, pusher *remote.Pusher, d v1.Descriptor) error {
 	b := &blob{Descriptor: d, of: t, open: func() (io.ReadCloser, error) { return t.read(ctx, d) }}
 	var layer v1.Layer = b
-	if t.beside != nil {
+	switch {
+	case t.source.Context().RegistryStr() == t.target.Context().RegistryStr():
+		layer = &remote.MountableLayer{Layer: b, Reference: t.source}
+	case t.beside != nil:
 		layer = &remote.MountableLayer{Layer: b, Reference: t.beside}
 	}
 	err := pusher.Upload(ctx, t.target.Context(), layer)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/distribution/distribution/v3/configuration"
 	_ "github.com/distribution/distribution/v3/registry/auth/htpasswd" // auth.htpasswd of a configuration
@@ -44,6 +45,15 @@ func Plain(ctx context.Context) (*Registry, error) {
 	return start(ctx, nil, authn.Anonymous)
 }
 
+// Notifying starts a registry that anybody may use and that tells url of what happens in
+// it, with a bearer token.
+func Notifying(ctx context.Context, url, token string) (*Registry, error) {
+	return start(ctx, nil, authn.Anonymous, configuration.Endpoint{
+		Name: "imgstream", URL: url, Headers: http.Header{"Authorization": {"Bearer " + token}},
+		Timeout: 5 * time.Second, Threshold: 3, Backoff: 100 * time.Millisecond,
+	})
+}
+
 // Htpasswd starts a registry that asks for a login, whose password file lies in dir.
 func Htpasswd(ctx context.Context, dir string, login Login) (*Registry, error) {
 	hash, err := bcrypt.GenerateFromPassword([]byte(login.Password), bcrypt.MinCost)
@@ -58,7 +68,7 @@ func Htpasswd(ctx context.Context, dir string, login Login) (*Registry, error) {
 	return start(ctx, auth, &authn.Basic{Username: login.Username, Password: login.Password})
 }
 
-func start(ctx context.Context, auth configuration.Auth, pushAs authn.Authenticator) (*Registry, error) {
+func start(ctx context.Context, auth configuration.Auth, pushAs authn.Authenticator, tell ...configuration.Endpoint) (*Registry, error) {
 	logrus.SetLevel(logrus.PanicLevel) // Distribution logs with the process's one logger
 	config := &configuration.Configuration{
 		Auth: auth,
@@ -69,6 +79,7 @@ func start(ctx context.Context, auth configuration.Auth, pushAs authn.Authentica
 	}
 	config.HTTP.Secret = "shared by the requests of one upload"
 	config.Catalog.MaxEntries = 1000
+	config.Notifications.Endpoints = tell
 	r := &Registry{app: handlers.NewApp(ctx, config), counts: map[string]int{}}
 	r.http = httptest.NewServer(r)
 	r.Host = strings.TrimPrefix(r.http.URL, "http://")
