@@ -127,22 +127,13 @@ func (r *registries) refused(reference string) *plan.Failure {
 		return nil
 	}
 	host, _, _ := strings.Cut(reference, "/")
-	if r.cfg.AllowedRegistries.Allowed(host, r.plain(host)) {
+	if r.cfg.Allowed(host) {
 		return nil
 	}
 	return &plan.Failure{
 		Reason: stream.ReasonForbidden, Message: r.cfg.AllowedRegistries.Refusal(host),
 		Hint: "the operator's allowedRegistries decide",
 	}
-}
-
-func (r *registries) plain(host string) bool {
-	for _, h := range r.opts.Hosts {
-		if h.Name == host {
-			return h.PlainHTTP
-		}
-	}
-	return false
 }
 
 // client gives the client of a scope.

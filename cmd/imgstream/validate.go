@@ -123,7 +123,7 @@ func check(f files, cfg config.Config) (findings, error) {
 		return findings{}, err
 	}
 	tree := s.View.Tree
-	problems := slices.Concat(problemsOf(tree), plan.Check(&s.View, plan.Operator{LocalRegistry: cfg.LocalRegistry}), rendered(tree), forbidden(tree, cfg.AllowedRegistries))
+	problems := slices.Concat(problemsOf(tree), plan.Check(&s.View, plan.Operator{LocalRegistry: cfg.LocalRegistry}), rendered(tree), forbidden(tree, cfg))
 	stream.SortProblems(problems)
 	return findings{view: &s.View, problems: problems}, nil
 }
@@ -149,23 +149,23 @@ func rendered(tree *stream.Tree) []stream.Problem {
 
 // forbidden tells which sources lie in registries that the operator does not allow
 // (openshift.md 1.3 V21).
-func forbidden(tree *stream.Tree, allowed config.AllowList) []stream.Problem {
+func forbidden(tree *stream.Tree, cfg config.Config) []stream.Problem {
 	var problems []stream.Problem
-	check := func(reference string, insecure bool, p stream.Problem) {
+	check := func(reference string, p stream.Problem) {
 		image, err := stream.ParseImage(reference)
-		if err != nil || allowed.Allowed(image.Registry, insecure) {
+		if err != nil || cfg.Allowed(image.Registry) {
 			return
 		}
-		p.Message, p.Hint = allowed.Refusal(image.Registry), "name an image in one of these, or have the operator add the registry to allowedRegistries"
+		p.Message, p.Hint = cfg.AllowedRegistries.Refusal(image.Registry), "name an image in one of these, or have the operator add the registry to allowedRegistries"
 		problems = append(problems, p)
 	}
 	for _, s := range tree.Streams {
 		if s.DockerImageRepository != "" {
-			check(s.DockerImageRepository, false, stream.Problem{Pos: s.Pos, Ref: s.Ref()})
+			check(s.DockerImageRepository, stream.Problem{Pos: s.Pos, Ref: s.Ref()})
 		}
 		for _, tag := range s.Tags {
 			if tag.From != nil && tag.From.Kind == stream.KindDockerImage {
-				check(tag.From.Name, tag.Insecure, stream.Problem{Pos: tag.Pos, Ref: s.TagRef(tag.Name)})
+				check(tag.From.Name, stream.Problem{Pos: tag.Pos, Ref: s.TagRef(tag.Name)})
 			}
 		}
 	}

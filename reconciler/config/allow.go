@@ -22,8 +22,8 @@ type AllowedRegistry struct {
 type AllowList []AllowedRegistry
 
 // Allowed says whether images may be imported from a registry, host[:port] as
-// references write it. insecure is what the tag asks for: such a reference without
-// port means 443 as well as 80, any other 443.
+// references write it. insecure says that it may be asked without TLS: such a reference
+// without port means 443 as well as 80, any other 443.
 func (l AllowList) Allowed(host string, insecure bool) bool {
 	name, port := hostPort(strings.ToLower(host))
 	ports := []string{port}
@@ -41,6 +41,13 @@ func (l AllowList) Allowed(host string, insecure bool) bool {
 		wantName, wantPort := r.hostPort()
 		return matchesAny(wantName, names) && matchesAny(wantPort, ports)
 	})
+}
+
+// Allowed says whether images may be imported from a registry. Where OpenShift goes by what
+// a tag asks for (importPolicy.insecure), the operator's plainHTTP of the host decides.
+func (c Config) Allowed(host string) bool {
+	plain := slices.ContainsFunc(c.Registries, func(r Registry) bool { return r.Host == host && r.PlainHTTP })
+	return c.AllowedRegistries.Allowed(host, plain)
 }
 
 // Refusal is OpenShift's message for a registry that is not allowed.

@@ -33,12 +33,13 @@ func TestHint(t *testing.T) {
 		b.mu.Lock()
 		clear(b.asked)
 		before := b.passes
+		b.before = func() { time.Sleep(time.Second) } // as long as it takes to give all hints
 		b.mu.Unlock()
 		for range 1000 {
 			l.Hint("r.io/app:1")
 		}
 		l.Hint("r.io/other:1", "elsewhere.io/app:1")
-		synctest.Wait()
+		time.Sleep(time.Minute)
 		b.mu.Lock()
 		got := []int{len(b.asked[ref(0)]), len(b.asked[ref(1)]), len(b.asked[ref(2)]), len(b.asked[ref(3)])}
 		passes := b.passes - before
@@ -50,7 +51,7 @@ func TestHint(t *testing.T) {
 		before = b.passes
 		b.mu.Unlock()
 		l.Hint("r.io/other:1")
-		synctest.Wait()
+		time.Sleep(time.Minute)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if b.passes != before {
