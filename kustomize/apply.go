@@ -129,6 +129,9 @@ func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 	case !want.Image.complete():
 		return nil, noImage(want)
 	}
+	if reason := u.Refuses(want.Image); reason != "" {
+		return nil, &yamledit.Error{Line: u.Line, Reason: reason}
+	}
 	edits := u.edits(want.Image)
 	for _, e := range edits {
 		if err := w.old.Check(e); err != nil {

@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,7 +81,7 @@ func TestApplyRefusals(t *testing.T) {
 	other := w
 	other.Use.Ref = "a/b:3"
 	noDigest, oddTag := w, w
-	noDigest.Image.Digest = ""
+	noDigest.Image.Digest, noDigest.Image.Tag = "", ""
 	oddTag.Image.Tag = "v2\nx"
 	for _, c := range []struct {
 		name, src string
@@ -88,7 +89,7 @@ func TestApplyRefusals(t *testing.T) {
 		reason    string
 	}{
 		{"another marker", src, other, "line 1: no marker for a/b:3 binds image here"},
-		{"no digest", src, noDigest, `line 1: no image to write: repository "r/a", tag "v2", digest ""`},
+		{"neither digest nor tag", src, noDigest, `line 1: no image to write: repository "r/a", tag "", digest ""`},
 		{"a tag of two lines", src, oddTag, `line 1: no image to write: repository "r/a", tag "v2\nx", digest "` + newDigest + `"`},
 		{"bytes without a marker", "image: r/a:v1\n", w, "line 1: no marker for a/b:1 binds image here"},
 		{"broken bytes", "image: [", w, "not YAML: line 1: did not find expected node content"},
@@ -114,5 +115,33 @@ func TestApplyContradiction(t *testing.T) {
 	}
 	if diff := cmp.Diff(withMarkers(withDigests("a: r/a:v2@NEW #M\nb: r/b:v2@NEW #M\n")), string(r.Src)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// An image that is known by its tag alone, in each spelling.
+func TestApplyWithoutADigest(t *testing.T) {
+	const refused = "the image has no digest (reference: true): "
+	for _, c := range []struct{ file, src, path, want, refused string }{
+		{"a.yaml", "image: r/a:v1 #M\n", "image", "image: r/b:v2 #M\n", ""},
+		{"a.yaml", "image: r/a@sha256:12 #M\n", "image", "image: r/b:v2 #M\n", ""},
+		{"a.yaml", "tag: v1@sha256:12 # {\"$imagestream\": \"a/b:1:tag\"}\n", "tag", "tag: v2 # {\"$imagestream\": \"a/b:1:tag\"}\n", ""},
+		{"a.yaml", "name: r/a # {\"$imagestream\": \"a/b:1:name\"}\n", "name", "name: r/b # {\"$imagestream\": \"a/b:1:name\"}\n", ""},
+		{"a.yaml", "digest: sha256:12 # {\"$imagestream\": \"a/b:1:digest\"}\n", "digest", "", refused + "bind the tag, or the whole image"},
+		{"kustomization.yaml", "images:\n- name: r/a #M\n", "images[name=r/a]", "images:\n- name: r/a #M\n  newName: r/b\n  newTag: v2\n", ""},
+		{"kustomization.yaml", "images:\n- name: r/b #M\n  newTag: v1@sha256:12\n", "images[name=r/b]", "images:\n- name: r/b #M\n  newTag: v2\n", ""},
+		{"kustomization.yaml", "images:\n- name: r/b #M\n  digest: sha256:12\n", "images[name=r/b]", "", refused + "remove the digest line of the entry"},
+	} {
+		src := withMarkers(c.src)
+		w := want(t, c.file, src, c.path, Image{Name: "r/b", Tag: "v2"})
+		r := Apply(c.file, []byte(src), []Want{w})
+		if c.refused != "" {
+			if r.Errs[0] == nil || !strings.HasSuffix(r.Errs[0].Error(), c.refused) || string(r.Src) != src {
+				t.Errorf("%q: %v, %q", c.src, r.Errs[0], r.Src)
+			}
+			continue
+		}
+		if r.Errs[0] != nil || string(r.Src) != withMarkers(c.want) {
+			t.Errorf("%q: %v, %q", c.src, r.Errs[0], r.Src)
+		}
 	}
 }

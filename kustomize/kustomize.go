@@ -26,7 +26,7 @@ const MaxSize = yamledit.MaxSize
 type Image struct {
 	Name   string // the repository: quay.io/keycloak/keycloak
 	Tag    string // for people: 25.0.3; "" = unknown, what stands there is left
-	Digest string // sha256:…
+	Digest string // sha256:…; "" for an image that is known by its tag alone, which is then there
 
 	// Pinned says that the repository need not have the tag: where a tag stands alone,
 	// it becomes TAG@digest.

@@ -19,7 +19,7 @@ func isDigest(s string) bool { return digestText.MatchString(s) }
 // Shows reports whether the place says img already, in its own spelling. It
 // compares a few strings and parses nothing.
 func (u Use) Shows(img Image) bool {
-	return img.complete() && len(u.edits(img)) == 0
+	return img.complete() && u.Refuses(img) == "" && len(u.edits(img)) == 0
 }
 
 // Digest is the digest that the place shows now; "" where it shows none.
@@ -39,10 +39,24 @@ func (u Use) Digest() string {
 	return shown
 }
 
-// complete reports whether img is an image that can be written: with a name and
-// a digest, and nothing in it that a pull spec cannot hold.
+// complete reports whether img is an image that can be written: with a name, with a
+// digest or at least a tag, and nothing in it that a pull spec cannot hold.
 func (img Image) complete() bool {
-	return nameText.MatchString(img.Name) && tagText.MatchString(img.Tag) && isDigest(img.Digest)
+	return nameText.MatchString(img.Name) && tagText.MatchString(img.Tag) && (isDigest(img.Digest) || img.Digest == "" && img.Tag != "")
+}
+
+// Refuses says why the place can never show img in its spelling; "" where it can. An
+// image without a digest, which is known by its tag alone, has no place where a digest
+// stands on its own.
+func (u Use) Refuses(img Image) string {
+	switch {
+	case img.Digest != "":
+	case u.Part == PartDigest:
+		return "the image has no digest (reference: true): bind the tag, or the whole image"
+	case u.entry != nil && u.entry.digest.there:
+		return "the image has no digest (reference: true): remove the digest line of the entry"
+	}
+	return ""
 }
 
 // edits are what must change for the place to say img; none when it does.
@@ -72,6 +86,9 @@ func (u Use) spell(img Image) string {
 		}
 		return spellTag(old, img)
 	}
+	if img.Digest == "" {
+		return img.Name + ":" + img.Tag
+	}
 	if _, tag, _ := splitPullSpec(old); tag != "" {
 		return img.Name + ":" + firstOf(img.Tag, tag) + "@" + img.Digest
 	}
@@ -83,7 +100,7 @@ func (u Use) spell(img Image) string {
 func spellTag(old string, img Image) string {
 	tag, _, both := strings.Cut(old, "@")
 	tag = firstOf(img.Tag, tag)
-	if both {
+	if both && img.Digest != "" {
 		return tag + "@" + img.Digest
 	}
 	return tag
@@ -121,10 +138,10 @@ func (u Use) entryEdits(img Image) []yamledit.Edit {
 		put("newName", v.newName, img.Name)
 	}
 	inTag := strings.Contains(v.newTag.text, "@")
-	if v.newTag.text != "" && (inTag || img.Tag != "") {
+	if img.Digest == "" || v.newTag.text != "" && (inTag || img.Tag != "") {
 		put("newTag", v.newTag, spellTag(v.newTag.text, img))
 	}
-	if !inTag {
+	if !inTag && img.Digest != "" {
 		put("digest", v.digest, img.Digest)
 	}
 	return edits

@@ -90,27 +90,40 @@ func (s *schedule) retryAt(a plan.Ask, now time.Time) time.Time {
 
 // phase counts the due times of a tag up to t.
 func (s *schedule) phase(a plan.Ask, t time.Time) int64 {
-	return phase(a.Ref, s.interval(a), t)
+	return phase(key(a), s.interval(a), t)
 }
 
-func phase(ref stream.Ref, every time.Duration, t time.Time) int64 {
+// key is what the phase of an Ask is a hash of: the tag, or the image that is looked for,
+// which several tags may have.
+func key(a plan.Ask) string {
+	if a.Import.Exists {
+		return a.Import.Reference
+	}
+	return a.Ref.String()
+}
+
+func phase(key string, every time.Duration, t time.Time) int64 {
 	interval := int64(every)
-	return floorDiv(t.UnixNano()-offset(ref, interval), interval)
+	return floorDiv(t.UnixNano()-offset(key, interval), interval)
 }
 
 // DueAfter is the first time after t at which a tag, or a stream's repository, is asked
 // for that is asked for so often. It is the same for everybody.
 func DueAfter(ref stream.Ref, every time.Duration, t time.Time) time.Time {
-	at := (phase(ref, every, t)+1)*int64(every) + offset(ref, int64(every))
+	return dueAfter(ref.String(), every, t)
+}
+
+func dueAfter(key string, every time.Duration, t time.Time) time.Time {
+	at := (phase(key, every, t)+1)*int64(every) + offset(key, int64(every))
 	return t.Add(time.Duration(at - t.UnixNano()))
 }
 
 func (s *schedule) interval(a plan.Ask) time.Duration { return max(a.Interval, s.minimum) }
 
-// offset is where in its interval a tag is due.
-func offset(ref stream.Ref, interval int64) int64 {
+// offset is where in its interval a key is due.
+func offset(key string, interval int64) int64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(ref.String()))
+	_, _ = h.Write([]byte(key))
 	return int64(h.Sum64() % uint64(interval))
 }
 
@@ -160,7 +173,7 @@ func (s *schedule) next() time.Time {
 			earlier(a.Ripe)
 		}
 		if a.Interval > 0 {
-			earlier(DueAfter(a.Ref, s.interval(a), s.since))
+			earlier(dueAfter(key(a), s.interval(a), s.since))
 		}
 	}
 	return next

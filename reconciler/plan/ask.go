@@ -46,7 +46,8 @@ func Ripe(now time.Time, due Due) Due {
 	return func(a Ask) bool { return a.IsRipe(now) || due(a) }
 }
 
-// Asks are the tags that are pending or scheduled or have a candidate, in the order of the specs.
+// Asks are the tags that are pending or scheduled or have a candidate, in the order of
+// the specs, and then those whose image is looked for daily.
 func (p *Present) Asks() []Ask {
 	var all []Ask
 	for _, t := range p.order {
@@ -57,6 +58,12 @@ func (p *Present) Asks() []Ask {
 	for _, r := range p.repositories {
 		if r.ask.Pending || r.ask.Interval > 0 {
 			all = append(all, r.ask)
+		}
+	}
+	looked := p.looksFor()
+	for _, t := range p.order {
+		if a, ok := p.check(t); ok && looked[t.ref] {
+			all = append(all, a)
 		}
 	}
 	return all
@@ -80,6 +87,13 @@ func (p *Present) Imports(due Due, have Answers) []Question {
 			asked[r.ask.Import] = &Question{Import: r.ask.Import}
 		}
 	}
+	if len(asked) == 0 {
+		return p.checks(due, have)
+	}
+	return sorted(asked)
+}
+
+func sorted(asked map[Import]*Question) []Question {
 	questions := make([]Question, 0, len(asked))
 	for _, q := range asked {
 		questions = append(questions, *q)
@@ -172,7 +186,7 @@ func (p *Present) choice(t *tag, due Due, got Answers) choice {
 
 // ask gives what a tag may ask; false for one that has no reason to.
 func (p *Present) ask(t *tag) (Ask, bool) {
-	if t.still() || t.spec.From == nil || t.spec.From.Kind != stream.KindDockerImage {
+	if t.still() || t.spec.From == nil || t.spec.From.Kind != stream.KindDockerImage || t.spec.Reference {
 		return Ask{}, false
 	}
 	image, err := stream.ParseImage(t.spec.From.Name)

@@ -95,11 +95,14 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		return
 	}
 	image := n.image(t, *head)
+	if u.Refused == "" {
+		u.Refused = u.Refuses(image)
+	}
 	waits := n.pendingBefore(u)
 	switch {
 	case u.Refused == "" && u.Shows(image):
 	case u.Paused != "":
-		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, head.Image), "imgstream resume "+u.Pos().String()+" drops the pause from its marker")
+		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, cmp.Or(head.Image, head.DockerImageReference)), "imgstream resume "+u.Pos().String()+" drops the pause from its marker")
 		if waits {
 			c.wait(u)
 		}
@@ -135,7 +138,7 @@ func (n *Next) reportHold(u Use, image kustomize.Image) {
 	}
 	n.held = append(n.held, len(n.problems))
 	n.reportUse(u, stream.Warning,
-		fmt.Sprintf("held: it differs from %s (%s) and was changed by people", u.Ref, image.Digest),
+		fmt.Sprintf("held: it differs from %s (%s) and was changed by people", u.Ref, cmp.Or(image.Digest, image.Name+":"+image.Tag)),
 		"it follows again when the tag moves on; to end the hold now: imgstream resume "+u.Pos().String())
 }
 
@@ -222,8 +225,12 @@ func (n *Next) image(t *tag, item stream.Item) kustomize.Image {
 }
 
 func (n *Next) sourceImage(item stream.Item) kustomize.Image {
+	pull, err := stream.ParseImage(item.DockerImageReference)
+	if item.Image == "" { // a reference, shown as it is
+		return kustomize.Image{Name: pull.Name(), Tag: pull.Tag, Digest: pull.Digest}
+	}
 	img := kustomize.Image{Digest: item.Image, Tag: n.tagShown(item, map[stream.Ref]bool{})}
-	if pull, err := stream.ParseImage(item.DockerImageReference); err == nil {
+	if err == nil {
 		img.Name = pull.Name()
 	}
 	return img

@@ -30,6 +30,8 @@ type Move struct {
 	Cause    string // of the new head; revert for a rejection
 	From     string // where the image came from, in words
 	Labels   Labels // of an image that was imported; empty else
+
+	Reference string // what New is where it has no digest (reference: true); "" else
 }
 
 // CauseRevert stands in the commit of a rejection, never in an item.
@@ -298,6 +300,9 @@ func (e *editor) moves(t *tag) []Move {
 	}
 	if after != nil && !sameHead(before, after) {
 		m := Move{Ref: t.ref, Old: imageOf(before), New: after.Image, Cause: after.Cause, From: e.origin(t, after)}
+		if m.New == "" {
+			m.Reference = after.DockerImageReference
+		}
 		if (m.Cause == stream.CauseImport || m.Cause == stream.CausePush) && m.Old != m.New {
 			m.Labels = e.labels(t, m.New)
 		}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ func subject(streams []stream.Ref, c *Change, pending int) string {
 		return fmt.Sprintf("%s created, %s -> %s", streams[0], moved[0].Ref.Tag, abbreviate(moved[0].New))
 	}
 	if len(moved) > 0 {
-		s := fmt.Sprintf("%s -> %s", moved[0].Ref, abbreviate(moved[0].New))
+		s := fmt.Sprintf("%s -> %s", moved[0].Ref, cmp.Or(abbreviate(moved[0].New), moved[0].Reference))
 		if len(moved) > 1 {
 			s += fmt.Sprintf(" (+%d)", len(moved)-1)
 		}
@@ -121,7 +122,7 @@ func writeMoves(b *strings.Builder, streams []stream.Ref, moves []Move) {
 		if m.Cause == CauseRevert {
 			from = "rejected, " + from
 		}
-		fmt.Fprintf(b, "  %-*s  %-*s -> %s   %s\n", width, name(streams, m.Ref), old, ellipsis(m.Old), ellipsis(m.New), from)
+		fmt.Fprintf(b, "  %-*s  %-*s -> %s   %s\n", width, name(streams, m.Ref), old, ellipsis(m.Old), cmp.Or(m.Reference, ellipsis(m.New)), from)
 		b.WriteString(m.Labels.text())
 	}
 }

@@ -28,9 +28,11 @@ type Next struct {
 	held     []int            // of problems: the consumers that people changed
 	tookBack []int            // of problems: the tags whose head people took back
 
-	wanted   map[Copy]bool // by what moves and what is written
-	bindings *consumers    // decided once
-	spelled  *bool         // see inForce
+	wanted   map[Copy]bool       // by what moves and what is written
+	bindings *consumers          // decided once
+	spelled  *bool               // see inForce
+	inuse    map[stream.Ref]bool // see inUse
+	there    map[string]bool     // images that imports found
 }
 
 // Next computes the next status of every tag from the present and the answers. blame
@@ -70,7 +72,7 @@ func (n *Next) status(ref stream.Ref) *stream.Status {
 		return nil
 	}
 	n.final[ref] = t.cur // what a cycle sees
-	st := n.decide(t, n.recorded(t))
+	st := n.watched(t, n.decide(t, n.recorded(t)))
 	n.final[ref] = st
 	return st
 }
@@ -115,12 +117,25 @@ func (n *Next) decide(t *tag, st *stream.Status) *stream.Status {
 func (n *Next) resolve(t *tag, st *stream.Status) *stream.Status {
 	switch t.spec.From.Kind {
 	case stream.KindDockerImage:
+		if t.spec.Reference {
+			return n.referenced(t, st)
+		}
 		return n.imported(t, st)
 	case stream.KindImageStreamTag:
 		return n.followed(t, st)
 	default:
 		return n.pinned(t, st)
 	}
+}
+
+// referenced records a reference as it is written, without asking for its image
+// (semantics.md 2).
+func (n *Next) referenced(t *tag, st *stream.Status) *stream.Status {
+	image, err := stream.ParseImage(t.spec.From.Name)
+	if err != nil {
+		return st // a Problem of the spec
+	}
+	return n.move(t, st, stream.Item{DockerImageReference: t.spec.From.Name, From: image.String(), Cause: stream.CauseImport})
 }
 
 // imported applies the answer of a registry (semantics.md 3).

@@ -102,7 +102,7 @@ func parseAnswer(t *testing.T, line string) (plan.Import, plan.Answer) {
 	t.Helper()
 	fields := strings.Fields(line)
 	reference, list := strings.CutPrefix(fields[0], "tags-of:")
-	im := plan.Import{Reference: reference, Tags: list || fields[1] == "tags", Legacy: slices.Contains(fields, "legacy")}
+	im := plan.Import{Reference: reference, Tags: list || fields[1] == "tags", Legacy: slices.Contains(fields, "legacy"), Exists: slices.Contains(fields, "exists")}
 	im.Prefer, _ = valueOf(fields, "prefer")
 	if reason, ok := strings.CutPrefix(fields[1], "!"); ok {
 		if reason == "host" {
@@ -268,6 +268,8 @@ func (c *testCase) outcome(t *testing.T) string {
 			what = "list"
 		case q.Import.Created:
 			what = "date"
+		case q.Import.Exists:
+			what = "look for"
 		}
 		fmt.Fprintf(&b, "%s %s %s\n", what, q.Import.Reference, strings.Join(q.Known, " "))
 		if q.Import.Legacy {

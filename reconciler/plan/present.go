@@ -112,7 +112,7 @@ func (p *Present) settle(t *tag) {
 // tookBack reports whether people removed the head of imgstream's last push. An item
 // put in front of it, or the same digest written anew, is a move and no rejection.
 func tookBack(was *stream.Item, is *stream.Status) bool {
-	if was == nil {
+	if was == nil || was.Image == "" { // what is only a reference has no digest to reject
 		return false
 	}
 	if is == nil {

@@ -89,7 +89,7 @@ func itemAt(st *stream.Status, to string) (stream.Item, error) {
 func itemBefore(st *stream.Status) (stream.Item, error) {
 	for _, item := range st.Items[1:] {
 		rejected := slices.ContainsFunc(st.Rejected, func(r stream.Rejection) bool { return r.Image == item.Image })
-		if item.Image != st.Head().Image && !rejected {
+		if item.Image != "" && item.Image != st.Head().Image && !rejected {
 			return item, nil
 		}
 	}
@@ -115,7 +115,9 @@ func (r *Rollback) Status(now time.Time) *stream.Status {
 	item := r.To
 	item.Created, item.Cause = stamp(now), stream.CauseRollback
 	st.Items = slices.Insert(st.Items, 0, item)
-	addRejection(st, stream.Rejection{Image: r.Left.Image, At: stamp(now)})
+	if r.Left.Image != "" {
+		addRejection(st, stream.Rejection{Image: r.Left.Image, At: stamp(now)})
+	}
 	if src := r.tag.source(); src != nil {
 		st.Source = src
 	}

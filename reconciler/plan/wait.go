@@ -22,7 +22,7 @@ type Wait struct {
 // protect nothing that runs.
 func (n *Next) take(t *tag, st *stream.Status, item stream.Item) *stream.Status {
 	age, head := n.minAge(t), st.Head()
-	if age == 0 || head == nil || head.Image == item.Image {
+	if age == 0 || head == nil || head.Image == item.Image || item.Image == "" {
 		return n.move(t, st, item)
 	}
 	next := n.seen(t, st, item.Image)

@@ -112,9 +112,10 @@ func (s *Status) Answers(src *Source) bool {
 }
 
 // IsScheduled says whether the tag is imported again as time passes: by the spec,
-// else by the settings. A digest never changes, so a reference by digest is not.
+// else by the settings. A digest never changes, so a reference by digest is not; what is
+// only a reference (reference: true) is never imported.
 func (t *Tag) IsScheduled(settings Settings) bool {
-	if t.From == nil || t.From.Kind != KindDockerImage {
+	if t.From == nil || t.From.Kind != KindDockerImage || t.Reference {
 		return false
 	}
 	img, err := ParseImage(t.From.Name)

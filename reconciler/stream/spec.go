@@ -273,7 +273,11 @@ func (r *reader) seedItems(list *yaml.Node) []Item {
 			r.noteUnused("status.tags[].items[].generation")
 		}
 		item := Item{Image: peek(n, "image"), DockerImageReference: peek(n, "dockerImageReference"), Created: peek(n, "created")}
-		if reason := item.unusable(); reason != "" {
+		reason := item.unusable()
+		if item.Image == "" {
+			reason = `image "" is not a digest`
+		}
+		if reason != "" {
 			r.noticef(n.Line, "", "status.tags: an item of the history is skipped: %s", reason)
 			continue
 		}

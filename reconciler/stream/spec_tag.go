@@ -36,9 +36,7 @@ func (r *reader) tag(f field, s *Stream) (tag Tag, ok bool) {
 	r.generation(o)
 	annotations := r.object(o.at("annotations"), "spec.tags[].annotations")
 	tag.Annotations = r.annotations(annotations, true)
-	if tag.Reference = r.on(o, "reference"); tag.Reference {
-		r.later(o.at("reference").line, "reference: true", "remove it, so that the image is imported")
-	}
+	tag.Reference = r.on(o, "reference")
 	r.from(o, s, &tag)
 	r.tagPolicy(annotations, o, &tag)
 	r.importPolicy(o, &tag)
@@ -56,11 +54,6 @@ func (r *reader) generation(o object) {
 		return
 	}
 	r.unuse(o, "generation")
-}
-
-// later reports what would change the image and is not built yet.
-func (r *reader) later(line int, what, hint string) {
-	r.errorf(line, hint, "%s is not supported yet", what)
 }
 
 // from reads the source of a tag (openshift.md 1.3 V8 to V10, V16, V18).

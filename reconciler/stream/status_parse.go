@@ -135,7 +135,7 @@ func (r *reader) statusSource(o object) *Source {
 func (r *reader) item(f field) Item {
 	e := r.object(f, "items[]", "image", "dockerImageReference", "index", "created", "from", "cause")
 	it := Item{
-		Image: r.required(e, "image"), DockerImageReference: r.required(e, "dockerImageReference"), Index: r.text(e, "index"),
+		Image: r.text(e, "image"), DockerImageReference: r.required(e, "dockerImageReference"), Index: r.text(e, "index"),
 		Created: r.required(e, "created"), From: r.text(e, "from"), Cause: r.required(e, "cause"),
 	}
 	if reason := it.unusable(); reason != "" {
@@ -150,17 +150,18 @@ func (r *reader) item(f field) Item {
 	return it
 }
 
-// unusable says why the item cannot stand in a history, or "".
+// unusable says why the item cannot stand in a history, or "". An item without an image
+// is one of a tag with reference: true, or of its followers.
 func (i Item) unusable() string {
 	img, err := ParseImage(i.DockerImageReference)
 	switch {
-	case !IsDigest(i.Image):
+	case i.Image != "" && !IsDigest(i.Image):
 		return fmt.Sprintf("image %q is not a digest", i.Image)
 	case i.DockerImageReference == "":
 		return "dockerImageReference is missing"
 	case err != nil:
 		return "dockerImageReference: " + err.Error()
-	case img.Digest != "" && img.Digest != i.Image:
+	case i.Image != "" && img.Digest != "" && img.Digest != i.Image:
 		return "dockerImageReference names another digest than image"
 	case !isMoment(i.Created):
 		return fmt.Sprintf("created %q is not a time like 2026-11-20T12:00:03Z", i.Created)

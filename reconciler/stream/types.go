@@ -169,8 +169,8 @@ const (
 
 // Item is one entry of a tag's history.
 type Item struct {
-	Image                string // sha256:…
-	DockerImageReference string // pull spec by digest
+	Image                string // sha256:…; "" where only a reference is recorded (reference: true)
+	DockerImageReference string // pull spec by digest; without an Image as the spec writes it
 	Index                string // digest of the index the image was taken from; Legacy only
 	Created              string // RFC 3339, UTC, seconds: when imgstream recorded the item
 	From                 string // the registry's tag, or namespace/stream:tag, or namespace/stream@digest
@@ -198,10 +198,11 @@ type Rejection struct {
 
 // Condition types and reasons. Success is the absence of a condition.
 const (
-	ConditionImportSuccess = "ImportSuccess"
-	ConditionPaused        = "Paused" // the tag paused itself
-	StatusFalse            = "False"
-	StatusTrue             = "True"
+	ConditionImportSuccess  = "ImportSuccess"
+	ConditionImageAvailable = "ImageAvailable" // of an image that consumers show
+	ConditionPaused         = "Paused"         // the tag paused itself
+	StatusFalse             = "False"
+	StatusTrue              = "True"
 
 	ReasonNotFound  = "NotFound"
 	ReasonInvalid   = "Invalid"

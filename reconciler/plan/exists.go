@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// daily is how often the registry of an image that consumers show is asked whether it
+// still has it (semantics.md 3).
+const daily = 24 * time.Hour
+
+// used are the tags whose head some consumer shows by its digest.
+func (p *Present) used() map[stream.Ref]bool {
+	used := map[stream.Ref]bool{}
+	for _, f := range p.tip.files() {
+		for _, u := range f.Uses {
+			of := bind(p.settings(), f.Path, u)
+			t := p.tags[of.Ref]
+			if of.Err != nil || t == nil || used[of.Ref] {
+				continue
+			}
+			if head := imageOf(t.cur.Head()); head != "" && u.Digest() == head {
+				used[of.Ref] = true
+			}
+		}
+	}
+	return used
+}
+
+// looksFor are the tags whose image is looked for: what consumers show, and what has no
+// metadata, so that an older image that came back is described by the pass that finds it.
+// The images of an export are left alone until somebody shows them.
+func (p *Present) looksFor() map[stream.Ref]bool {
+	all := p.used()
+	for _, t := range p.order {
+		if head := t.cur.Head(); imageOf(head) != "" && head.Cause != stream.CauseAdopt && !p.isDescribed(head.Image) {
+			all[t.ref] = true
+		}
+	}
+	return all
+}
+
+// check gives the question whether the registry still has the head of a tag, for tags
+// whose head is used. An image that it lost is asked for as often as a scheduled tag.
+func (p *Present) check(t *tag) (Ask, bool) {
+	head := t.cur.Head()
+	if t.still() || imageOf(head) == "" {
+		return Ask{}, false
+	}
+	image, err := stream.ParseImage(head.DockerImageReference)
+	if err != nil {
+		return Ask{}, false
+	}
+	a := Ask{
+		Ref: t.ref, Interval: daily,
+		Import: Import{Reference: image.Pull(head.Image), Scope: p.operator.scope(image, t), Prefer: p.prefer(t), Exists: true},
+	}
+	if lost(t.cur) != nil {
+		a.Interval = p.settings().Imports.Interval
+	}
+	return a, true
+}
+
+// checks are the questions whether images are still there that are due and not answered,
+// also not by an import that just found the same image in the same repository.
+func (p *Present) checks(due Due, have Answers) []Question {
+	if due == nil {
+		return nil // none is pending
+	}
+	asked, there := map[Import]*Question{}, present(have)
+	for ref := range p.looksFor() {
+		t := p.tags[ref]
+		a, ok := p.check(t)
+		if _, answered := have[a.Import]; !ok || answered || there[a.Import.Reference] || !due(a) || p.leaves(t, due, have) {
+			continue
+		}
+		p.raise(asked, a.Import, t)
+	}
+	return sorted(asked)
+}
+
+// leaves reports whether an import just found another image for a tag.
+func (p *Present) leaves(t *tag, due Due, have Answers) bool {
+	a := have[p.choice(t, due, have).image]
+	return a.Digest != "" && a.Digest != t.cur.Head().Image && t.rejection(t.cur, a.Digest) == nil
+}
+
+// present are the images that imports just found, as pull specs by digest.
+func present(have Answers) map[string]bool {
+	there := make(map[string]bool, len(have))
+	for im, a := range have {
+		if image, err := stream.ParseImage(im.Reference); err == nil && a.Digest != "" {
+			there[image.Pull(a.Digest)] = true
+		}
+	}
+	return there
+}
+
+// lost is the condition of an image that its registry no longer has, nil for none.
+func lost(st *stream.Status) *stream.Condition {
+	if st == nil {
+		return nil
+	}
+	i := slices.IndexFunc(st.Conditions, func(c stream.Condition) bool { return c.Type == stream.ConditionImageAvailable })
+	if i < 0 {
+		return nil
+	}
+	return &st.Conditions[i]
+}
+
+// watched adds and takes away the condition of an image that consumers show and its
+// registry no longer has. A registry that does not say whether it has it changes nothing.
+func (n *Next) watched(t *tag, st *stream.Status) *stream.Status {
+	if !n.inUse()[t.ref] && lost(st) == nil {
+		return st
+	}
+	a, may := n.check(t)
+	message := fmt.Sprintf("dockerimage.image.openshift.io %q not found", a.Import.Reference)
+	gone := lost(st) != nil && lost(st).Message == message
+	switch answer, answered := n.got[a.Import]; {
+	case n.there[a.Import.Reference], answered && answer.Failure == nil:
+		gone = false
+	case answered && answer.Failure.Reason == stream.ReasonNotFound:
+		gone = true
+	}
+	if gone = gone && may && sameHead(st.Head(), t.cur.Head()) && n.inUse()[t.ref]; gone {
+		n.report(t, stream.Error, a.Import.Reference+" is shown by consumers, and its registry no longer has it", "push it again, or let the tag move to an image that is there")
+	}
+	if gone && lost(st) != nil && lost(st).Message == message || !gone && lost(st) == nil {
+		return st
+	}
+	next := clone(st, t.ref)
+	next.Conditions = slices.DeleteFunc(next.Conditions, func(c stream.Condition) bool { return c.Type == stream.ConditionImageAvailable })
+	if gone {
+		next.Conditions = append(next.Conditions, stream.Condition{
+			Type: stream.ConditionImageAvailable, Status: stream.StatusFalse, Reason: stream.ReasonNotFound, Message: message, LastTransitionTime: stamp(n.now),
+		})
+	}
+	return next
+}
+
+// inUse decides once, see used.
+func (n *Next) inUse() map[stream.Ref]bool {
+	if n.inuse == nil {
+		n.inuse, n.there = n.used(), present(n.got)
+	}
+	return n.inuse
+}
