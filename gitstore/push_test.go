@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDeclinedByAHook(t *testing.T) {
@@ -324,4 +327,28 @@ func TestPushWithoutAdvertisement(t *testing.T) {
 		t.Errorf("after a refusal: %d advertisements, %+v", asked, done)
 	}
 	h.fsck()
+}
+
+// A push that was sent goes on when its caller gives up: it moves both references or none.
+func TestGivenUpWhileReferencesMove(t *testing.T) {
+	t.Parallel()
+	h := newFileHost(t)
+	s := h.open()
+	base := snapshot(t, s).Rev
+	reached := filepath.Join(t.TempDir(), "reached")
+	h.hook("reference-transaction", `[ "$1" = prepared ] || exit 0; : >`+reached+`; sleep 0.2`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(reached); err == nil {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	_, _ = s.Commit(ctx, base, []Commit{{Message: "x", Files: files("app.yaml", "ours\n")}})
+	if tip := h.ref("main"); tip == base || h.ref("refs/imgstream/main") != tip {
+		t.Errorf("main is at %s, was at %s; refs/imgstream/main is at %s", tip, base, h.ref("refs/imgstream/main"))
+	}
 }

@@ -26,6 +26,10 @@ func (w *dirWire) call(ctx context.Context, service string, v2 bool, request []b
 	return w.run(ctx, v2, request, program(service), "--stateless-rpc", w.dir)
 }
 
+// pushGrace is how long a push that was sent may go on when its caller gives up. It moves
+// two references one after the other; ended between them, it would leave ours behind.
+const pushGrace = time.Second
+
 func (w *dirWire) stateless() bool { return true }
 
 func (w *dirWire) close() {}
@@ -39,8 +43,13 @@ func (w *dirWire) run(ctx context.Context, v2 bool, stdin []byte, args ...string
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Env = gitEnv(v2)
 	cmd.Stdin = bytes.NewReader(stdin)
-	// Asked to end, receive-pack takes its lock files away.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Cancel = func() error {
+		if stdin != nil && args[0] == program(receivePack) {
+			time.Sleep(pushGrace)
+		}
+		// Asked to end, receive-pack takes its lock files away.
+		return cmd.Process.Signal(syscall.SIGTERM)
+	}
 	cmd.WaitDelay = 5 * time.Second
 	p := &process{ctx: ctx, cmd: cmd}
 	cmd.Stderr = &p.stderr
