@@ -82,10 +82,19 @@ func (p *Present) checks(due Due, have Answers) []Question {
 	return sorted(asked)
 }
 
-// leaves reports whether an import just found another image for a tag.
+// leaves reports whether an import just found another image for a tag, or for the one
+// that it follows.
 func (p *Present) leaves(t *tag, due Due, have Answers) bool {
-	a := have[p.choice(t, due, have).image]
-	return a.Digest != "" && a.Digest != t.cur.Head().Image && t.rejection(t.cur, a.Digest) == nil
+	source := t
+	for range len(p.order) { // a circle ends too
+		ref, follows := p.follows(source.ref)
+		if !follows || p.tags[ref] == nil {
+			break
+		}
+		source = p.tags[ref]
+	}
+	a := have[p.choice(source, due, have).image]
+	return a.Digest != "" && a.Digest != t.cur.Head().Image && source.rejection(source.cur, a.Digest) == nil
 }
 
 // present are the images that imports just found, as pull specs by digest.

@@ -154,6 +154,7 @@ func TestWalkersSee(t *testing.T) {
 		"a spec in JSON":             {change: func(r repository) { r["imagestreams/bare.json"] = `{"apiVersion": "v1", "kind": "ImageStream"}` }, sees: []string{"Argo CD"}},
 		"settings without marks":     {change: func(r repository) { unmarked(r, ".imgstream.yaml") }, sees: []string{"Argo CD", "Flux"}},
 		"a status without marks":     {change: func(r repository) { unmarked(r, "imagestreams/status/team-000/app-00000/1.0.yaml") }, sees: []string{"Argo CD", "Flux"}},
+		"metadata without marks":     {change: func(r repository) { unmarked(r, fixture.ImagePath(fixture.Digest(0))) }, sees: []string{"Argo CD", "Flux"}},
 		"a spec that somebody lists": {change: func(r repository) { r.list("bare.yaml", bare) }, sees: []string{"Argo CD", "Flux", "kubectl kustomize"}},
 		"a marked one that somebody lists": {change: func(r repository) {
 			r.list("marked.yaml", strings.Replace(r["imagestreams/team-000/app-00000.yaml"], "name: app-00000", "name: marked", 1))

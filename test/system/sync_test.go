@@ -89,8 +89,9 @@ func (w *world) moves(t *testing.T) {
 		t.Errorf("the first commit is %q", got)
 	}
 	if diff := cmp.Diff(w.pinned(w.files(t, begin)), consumers(w.files(t, first))); diff != "" {
-		t.Errorf("files other than status after the first pass (-want +got):\n%s", diff)
+		t.Errorf("files of people after the first pass (-want +got):\n%s", diff)
 	}
+	w.described(t)
 	w.atRest(t)
 
 	const moved = 137
@@ -142,10 +143,29 @@ func (w *world) pinned(files map[string]string) map[string]string {
 	return files
 }
 
-// consumers are all files but status.
+// consumers are all files but those that imgstream alone writes.
 func consumers(files map[string]string) map[string]string {
-	maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasPrefix(path, "imagestreams/status/") })
+	maps.DeleteFunc(files, func(path, _ string) bool { return strings.HasPrefix(path, "imagestreams/status/") || isImage(path) })
 	return files
+}
+
+func isImage(path string) bool { return strings.HasPrefix(path, "imagestreams/images/") }
+
+// described looks for the metadata of each image that a tag has, and of no other.
+func (w *world) described(t *testing.T) {
+	t.Helper()
+	want, got := map[string]bool{}, map[string]bool{}
+	for _, digest := range w.digests {
+		want[fixture.ImagePath(digest)] = true
+	}
+	for path := range w.files(t, gitserver.Branch) {
+		if isImage(path) {
+			got[path] = true
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("metadata (-want +got):\n%s", diff)
+	}
 }
 
 // movedOne compares the one new commit with what the move of one stream must be.
@@ -159,9 +179,10 @@ func (w *world) movedOne(t *testing.T, before string, s fixture.Stream, was, is 
 		statusPath(s, "live"): fmt.Sprintf("+- image: %s\n+  dockerImageReference: %s@%[1]s\n+  created: TIME\n+  from: %[3]s/%[4]s:1.0\n+  cause: follow\n",
 			is, image, s.Namespace, s.Name),
 	}
-	if diff := cmp.Diff(want, changes(w.gitOut(t, "diff", "--unified=0", "--minimal", before, gitserver.Branch))); diff != "" {
+	if diff := cmp.Diff(want, changes(w.gitOut(t, "diff", "--unified=0", "--minimal", before, gitserver.Branch, "--", ":!imagestreams/images"))); diff != "" {
 		t.Errorf("changed lines (-want +got):\n%s", diff)
 	}
+	w.described(t)
 	if n := w.gitOut(t, "rev-list", "--count", before+".."+gitserver.Branch); n != "1" {
 		t.Errorf("%s commits", n)
 	}
