@@ -29,7 +29,7 @@ func TestWaysDoTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shape := fixture.Shape{Registry: "registry.example.com", Streams: 10, PerUnit: 1, Manifests: 7, Status: true}
+	shape := fixture.Shape{Registry: "registry.example.com", Streams: 10, PerUnit: 1, Manifests: 6, Status: true}
 	want := shape.Files()
 	seed, err := b.server.Create(t.Context(), "seed", want)
 	if err != nil {
@@ -141,13 +141,28 @@ func TestParseTransports(t *testing.T) {
 func TestStreamOf(t *testing.T) {
 	shape := fixture.Shape{Streams: 1100, PerUnit: 1}
 	for i, s := range shape.All() {
-		if got, ok := streamOf("/v2/" + s.Repository + "/manifests/1.0"); !ok || got != i {
+		if got, ok := streamOf(s.Repository); !ok || got != i {
 			t.Fatalf("%s: %d, %v", s.Repository, got, ok)
 		}
 	}
-	for _, path := range []string{"/v2/", "/v2/team-000/app-00001/manifests/1.0.1", "/v2/team-000/app-00001/blobs/1.0", "/v2/team-0/app-1/manifests/1.0"} {
-		if i, ok := streamOf(path); ok {
-			t.Errorf("%s is taken for stream %d", path, i)
+	for _, repository := range []string{"", "team-000/app-00001/x", "team-0/app-1", "x/team-000/app-00001"} {
+		if i, ok := streamOf(repository); ok {
+			t.Errorf("%s is taken for stream %d", repository, i)
+		}
+	}
+}
+
+func TestParsePlace(t *testing.T) {
+	for path, want := range map[string]place{
+		"/v2/":                          {},
+		"/v2/a/b/tags/list":             {},
+		"/manifests/x":                  {},
+		"/v2/a/b/manifests/1.0":         {"a/b", "manifests", "1.0"},
+		"/v2/a/blobs/sha256:12":         {"a", "blobs", "sha256:12"},
+		"/v2/a/blobs/uploads/?digest=x": {"a", "blobs", "uploads/?digest=x"},
+	} {
+		if got, ok := parsePlace(path); got != want || ok != (want != place{}) {
+			t.Errorf("%s: %+v, %v", path, got, ok)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (b *lab) writeConfig() error {
 // made. It is packed as git gc leaves it.
 func (b *lab) atRest(ctx context.Context, files int) (*gitserver.Repository, error) {
 	// Ten files a stream, as everywhere; that of its tag live comes with the pass.
-	shape := fixture.Shape{Registry: b.images.host, Streams: files / 10, PerUnit: 1, Manifests: 6, Status: true}
+	shape := fixture.Shape{Registry: b.images.host, Streams: files / 10, PerUnit: 1, Manifests: 5, Status: true}
 	repo, err := b.server.Create(ctx, fmt.Sprintf("rest-%d", files), shape.Files())
 	if err != nil {
 		return nil, err
