@@ -47,7 +47,7 @@ func TestWrongRegistryCredentials(t *testing.T) {
 	if got.code != 3 || w.tip(t) != before {
 		t.Errorf("exit code %d, the branch is at %s", got.code, w.tip(t))
 	}
-	for _, want := range []string{stream.Spec + ":11: error: " + stream.Namespace + "/" + stream.Name + ":1.0: ", w.registry.Host + " answered 401 Unauthorized", "docker login " + w.registry.Host} {
+	for _, want := range []string{stream.Spec + ":12: error: " + stream.Namespace + "/" + stream.Name + ":1.0: ", w.registry.Host + " answered 401 Unauthorized", "docker login " + w.registry.Host} {
 		if !strings.Contains(got.stderr, want) {
 			t.Errorf("it does not say %q:\n%s", want, got.stderr)
 		}
