@@ -28,14 +28,15 @@ var mayImport = map[string][]string{
 	"reconciler/hooks":    {},
 	"reconciler/policy":   {},
 	"reconciler/registry": {"reconciler/plan", "reconciler/stream"},
-	"reconciler/stream":   {"reconciler/policy"},
+	"reconciler/stream":   {"kustomize/yamlblock", "reconciler/policy"},
 	"reconciler/web":      {"reconciler", "reconciler/daemon", "reconciler/describe", "reconciler/hooks", "reconciler/plan", "reconciler/stream"},
 	"reconciler/survey":   {"kustomize", "reconciler/plan", "reconciler/stream"},
 	"gitstore":            {},
 	"gitstore/forge":      {},
 	"gitstore/sign":       {"gitstore"}, // its Secret
 	"kustomize":           {"kustomize/yamledit"},
-	"kustomize/yamledit":  {},
+	"kustomize/yamledit":  {"kustomize/yamlblock"},
+	"kustomize/yamlblock": {},
 }
 
 // onlyIn are libraries that one room alone may use.
@@ -52,7 +53,7 @@ var onlyIn = map[string]string{
 
 // notInPure are packages of the standard library that a pure room does not import.
 var (
-	pure      = []string{"reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/policy", "reconciler/stream", "kustomize", "kustomize/yamledit"}
+	pure      = []string{"reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/policy", "reconciler/stream", "kustomize", "kustomize/yamlblock", "kustomize/yamledit"}
 	notInPure = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "log", "log/slog", "context", "sync"}
 )
 

@@ -17,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/imgstream/imgstream/kustomize/yamlblock"
 )
 
 // Limits of what is parsed: they bound memory and time for hostile input.
@@ -99,6 +101,9 @@ func Parse(src []byte) (*File, error) {
 func Documents(src []byte) ([]*yaml.Node, error) {
 	if err := readable(src); err != nil {
 		return nil, err
+	}
+	if docs, ok := yamlblock.Documents(src); ok {
+		return docs, nil
 	}
 	return decode(src)
 }

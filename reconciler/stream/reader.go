@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/imgstream/imgstream/kustomize/yamlblock"
 )
 
 // MaxFile is the size in bytes above which a file of people or of imgstream is
@@ -57,22 +59,24 @@ func (r *reader) documents(src []byte) (docs []*yaml.Node, ok bool) {
 		r.errorf(0, "split it", "the file is larger than %d KiB", MaxFile>>10)
 		return nil, false
 	}
-	docs, err := decodeAll(src)
-	if err != nil {
-		r.syntax(src, err)
-		return nil, false
+	if docs, ok = yamlblock.Documents(src); !ok {
+		var err error
+		if docs, err = decodeAll(src); err != nil {
+			r.syntax(src, err)
+			return nil, false
+		}
 	}
-	for i, doc := range docs {
+	for _, doc := range docs {
 		bounds := bounds{nodes: maxNodes}
 		if line := bounds.broken(doc, 0); line > 0 {
 			r.errorf(line, "", "the document is nested or multiplied by aliases beyond what is read (%d levels, %d values)", maxDepth, maxNodes)
 			return nil, false
 		}
-		docs[i] = doc.Content[0]
 	}
 	return docs, true
 }
 
+// decodeAll gives the roots of all documents.
 func decodeAll(src []byte) ([]*yaml.Node, error) {
 	var docs []*yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(joinSurrogates(src)))
@@ -84,7 +88,7 @@ func decodeAll(src []byte) ([]*yaml.Node, error) {
 		case err != nil:
 			return nil, err
 		}
-		docs = append(docs, doc)
+		docs = append(docs, doc.Content[0])
 	}
 }
 
