@@ -37,6 +37,9 @@ type Result struct {
 // one parse of the result. A want that is refused does not keep back the others.
 // src must be the bytes that the uses were parsed from.
 func Apply(name string, src []byte, wants []Want) Result {
+	if !IsYAML(name) {
+		return applyPlain(name, src, wants)
+	}
 	r := Result{Src: src, Errs: make([]error, len(wants))}
 	y, broken := parse(src)
 	if broken != "" {
@@ -118,19 +121,12 @@ func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 	if want.Do == Add {
 		return w.prepareAdd(want)
 	}
-	u, ok := w.uses[want.Use.identity()]
-	switch {
-	case ok && want.Do == Remove && u.Lookup && u.Ref == want.Use.Ref:
+	if u, ok := w.uses[want.Use.identity()]; ok && want.Do == Remove && u.Lookup && u.Ref == want.Use.Ref {
 		return w.prepareRemove(u)
-	case !ok || want.Do == Remove || u.Ref != want.Use.Ref || u.Part != want.Use.Part:
-		return nil, &yamledit.Error{Line: want.Use.Line, Reason: fmt.Sprintf("no marker for %s binds %s here", want.Use.Ref, want.Use.Path)}
-	case u.Refused != "":
-		return nil, &yamledit.Error{Line: u.Line, Reason: u.Refused}
-	case !want.Image.complete():
-		return nil, noImage(want)
 	}
-	if reason := u.Refuses(want.Image); reason != "" {
-		return nil, &yamledit.Error{Line: u.Line, Reason: reason}
+	u, err := want.in(w.uses)
+	if err != nil {
+		return nil, err
 	}
 	edits := u.edits(want.Image)
 	for _, e := range edits {
@@ -139,6 +135,23 @@ func (w *writer) prepare(i int) ([]yamledit.Edit, error) {
 		}
 	}
 	return edits, nil
+}
+
+// in finds the place among the uses of a file, or says why it cannot show the image.
+func (w Want) in(uses map[identity]Use) (Use, error) {
+	u, ok := uses[w.Use.identity()]
+	switch {
+	case !ok || w.Do != Show || u.Ref != w.Use.Ref || u.Part != w.Use.Part:
+		return u, &yamledit.Error{Line: w.Use.Line, Reason: fmt.Sprintf("no marker for %s binds %s here", w.Use.Ref, w.Use.Path)}
+	case u.Refused != "":
+		return u, &yamledit.Error{Line: u.Line, Reason: u.Refused}
+	case !w.Image.complete():
+		return u, noImage(w)
+	}
+	if reason := u.Refuses(w.Image); reason != "" {
+		return u, &yamledit.Error{Line: u.Line, Reason: reason}
+	}
+	return u, nil
 }
 
 // try edits some wants and confirms, from the parsed result, that each place

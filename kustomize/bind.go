@@ -43,6 +43,9 @@ func (s *scanner) bindEntry(e *entry) {
 	s.bind(use)
 }
 
+// noLookup is what lookup in a marker on a single value says.
+var noLookup = finding{notice: true, message: "lookup has no effect on a single value", hint: "drop lookup from the marker"}
+
 // bindLookup takes an entry for one that local lookup made, unless people made another
 // one of it.
 func (s *scanner) bindLookup(u *Use) {
@@ -81,7 +84,7 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	use.Label = p.label()
 	use.Refused = refuseValue(p.trail, use.value, m.part)
 	if m.lookup {
-		s.problem(c.Line, use.Path, finding{notice: true, message: "lookup has no effect on a single value", hint: "drop lookup from the marker"})
+		s.problem(c.Line, use.Path, noLookup)
 	}
 	s.bind(use)
 }

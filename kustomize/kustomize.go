@@ -1,6 +1,7 @@
-// Package kustomize knows where YAML files name images: in the images: entries
-// of kustomizations and in single values, each bound to an image stream by a
-// marker comment. It says what a file binds (Parse), whether a place already
+// Package kustomize knows where files name images: in the images: entries of
+// kustomizations and in single values of YAML files, in the FROM of a Dockerfile, on
+// single lines of other text files, each bound to an image stream by a marker
+// comment. It says what a file binds (Parse), whether a place already
 // shows an image (Use.Shows), and edits the places that do not (Apply).
 //
 // It knows no image streams, only "this place wants that image"; it reads no
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imgstream/imgstream/kustomize/dockerfile"
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
 
@@ -48,7 +50,7 @@ type File struct {
 	Uses     []Use     // by line
 	Problems []Problem // by line
 	// Broken says why a file that holds a marker cannot be read: too large, a
-	// template, not YAML. Then there are no Uses.
+	// template, not YAML, no Dockerfile. Then there are no Uses.
 	Broken string
 }
 
@@ -67,7 +69,7 @@ const (
 // identify it within its file.
 type Use struct {
 	Line      int    // of the entry's first key, or of the value
-	Path      string // images[name=keycloak]; spec.template.spec.containers[name=web].image
+	Path      string // images[name=keycloak]; spec.template.spec.containers[name=web].image; FROM[name=build]; ARG[name=BASE]; a key of a line
 	Document  string // apiVersion/kind/namespace/name, else the document's index from 0
 	Namespace string // the kustomization's namespace:, else metadata.namespace; "" = stated nowhere
 	Ref       string // as written, without part: [namespace/]stream:tag
@@ -83,10 +85,19 @@ type Use struct {
 	dash  int           // of an entry: its first line, and
 	last  int           // its last one
 	value field
+
+	plain *plainPlace // of a file that is not YAML; nil: YAML
 }
 
-// IsYAML reports whether a file of that name can bind anything: .yaml, .yml,
-// and Kustomization, which has no extension.
+// Reads reports whether a file of that name can bind anything: YAML, a Dockerfile, or text
+// of a kind that is known by its name.
+func Reads(name string) bool {
+	_, isText := kindOf(name)
+	return IsYAML(name) || dockerfile.Is(name) || isText
+}
+
+// IsYAML reports whether a file of that name is YAML: .yaml, .yml, and Kustomization,
+// which has no extension.
 func IsYAML(name string) bool {
 	base := path.Base(name)
 	ext := path.Ext(base)
@@ -94,9 +105,12 @@ func IsYAML(name string) bool {
 }
 
 // Parse finds what a file binds. It returns nil when that is nothing, without
-// parsing: when the name is no YAML file's or the bytes hold no marker.
+// parsing: when Reads says no or the bytes hold no marker.
 func Parse(name string, src []byte) *File {
-	if !IsYAML(name) || !bytes.Contains(src, []byte(markerKey)) {
+	if !IsYAML(name) {
+		return parsePlain(name, src)
+	}
+	if !bytes.Contains(src, []byte(markerKey)) {
 		return nil
 	}
 	y, broken := parse(src)

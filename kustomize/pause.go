@@ -14,6 +14,9 @@ import (
 // whether this one place is paused: else it is ErrUnproven, and nothing changed. The
 // reason must be one line.
 func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
+	if !IsYAML(name) {
+		return pausePlain(name, src, u, reason)
+	}
 	y, broken := parse(src)
 	if broken != "" {
 		return nil, &yamledit.Error{Reason: broken}

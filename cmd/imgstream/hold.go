@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -88,16 +87,11 @@ func (h *hold) oneArgument(cmd *cobra.Command, args []string) error {
 // consumer takes FILE:LINE apart; ok is false for the name of a stream or tag.
 func consumer(arg string) (file string, line int, ok bool) {
 	i := strings.LastIndexByte(arg, ':')
-	if i < 0 || !isYAML(arg[:i]) {
+	if i < 0 || !plan.CanBind(arg[:i]) {
 		return "", 0, false
 	}
 	line, err := strconv.Atoi(arg[i+1:])
 	return arg[:i], line, err == nil
-}
-
-// isYAML reports whether a file of that name can have consumers.
-func isYAML(file string) bool {
-	return slices.Contains([]string{".yaml", ".yml"}, path.Ext(file)) || path.Base(file) == "Kustomization"
 }
 
 // named reads the name of a stream or a tag.

@@ -18,25 +18,26 @@ const module = "github.com/imgstream/imgstream/"
 // mayImport is the one direction in which the rooms of the house know each other
 // (ARCHITECTURE.md): a room that is not here, or an import that is not here, fails.
 var mayImport = map[string][]string{
-	"cmd/imgstream":       {"gitstore", "gitstore/forge", "gitstore/sign", "reconciler", "reconciler/config", "reconciler/daemon", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/registry", "reconciler/stream", "reconciler/survey", "reconciler/web"},
-	"reconciler":          {"gitstore", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
-	"reconciler/config":   {"reconciler/stream"},
-	"reconciler/daemon":   {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
-	"reconciler/describe": {"reconciler/plan", "reconciler/policy", "reconciler/stream"},
-	"reconciler/edit":     {"kustomize/yamledit", "reconciler/stream"},
-	"reconciler/plan":     {"kustomize", "reconciler/edit", "reconciler/policy", "reconciler/stream"},
-	"reconciler/hooks":    {},
-	"reconciler/policy":   {},
-	"reconciler/registry": {"reconciler/plan", "reconciler/stream"},
-	"reconciler/stream":   {"kustomize/yamlblock", "reconciler/policy"},
-	"reconciler/web":      {"reconciler", "reconciler/daemon", "reconciler/describe", "reconciler/hooks", "reconciler/plan", "reconciler/stream"},
-	"reconciler/survey":   {"kustomize", "reconciler/plan", "reconciler/stream"},
-	"gitstore":            {},
-	"gitstore/forge":      {},
-	"gitstore/sign":       {"gitstore"}, // its Secret
-	"kustomize":           {"kustomize/yamledit"},
-	"kustomize/yamledit":  {"kustomize/yamlblock"},
-	"kustomize/yamlblock": {},
+	"cmd/imgstream":        {"gitstore", "gitstore/forge", "gitstore/sign", "reconciler", "reconciler/config", "reconciler/daemon", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/registry", "reconciler/stream", "reconciler/survey", "reconciler/web"},
+	"reconciler":           {"gitstore", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
+	"reconciler/config":    {"reconciler/stream"},
+	"reconciler/daemon":    {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
+	"reconciler/describe":  {"reconciler/plan", "reconciler/policy", "reconciler/stream"},
+	"reconciler/edit":      {"kustomize/yamledit", "reconciler/stream"},
+	"reconciler/plan":      {"kustomize", "reconciler/edit", "reconciler/policy", "reconciler/stream"},
+	"reconciler/hooks":     {},
+	"reconciler/policy":    {},
+	"reconciler/registry":  {"reconciler/plan", "reconciler/stream"},
+	"reconciler/stream":    {"kustomize/yamlblock", "reconciler/policy"},
+	"reconciler/web":       {"reconciler", "reconciler/daemon", "reconciler/describe", "reconciler/hooks", "reconciler/plan", "reconciler/stream"},
+	"reconciler/survey":    {"kustomize", "reconciler/plan", "reconciler/stream"},
+	"gitstore":             {},
+	"gitstore/forge":       {},
+	"gitstore/sign":        {"gitstore"}, // its Secret
+	"kustomize":            {"kustomize/dockerfile", "kustomize/yamledit"},
+	"kustomize/dockerfile": {},
+	"kustomize/yamledit":   {"kustomize/yamlblock"},
+	"kustomize/yamlblock":  {},
 }
 
 // onlyIn are libraries that one room alone may use.
@@ -53,7 +54,7 @@ var onlyIn = map[string]string{
 
 // notInPure are packages of the standard library that a pure room does not import.
 var (
-	pure      = []string{"reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/policy", "reconciler/stream", "kustomize", "kustomize/yamlblock", "kustomize/yamledit"}
+	pure      = []string{"reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/policy", "reconciler/stream", "kustomize", "kustomize/dockerfile", "kustomize/yamlblock", "kustomize/yamledit"}
 	notInPure = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "log", "log/slog", "context", "sync"}
 )
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -24,6 +25,9 @@ type File struct {
 	Path string
 	*kustomize.File
 }
+
+// CanBind reports whether a file of that name can have bindings.
+func CanBind(file string) bool { return kustomize.Reads(path.Base(file)) }
 
 // Use is one binding in its repository: which tag it shows, and for whom.
 type Use struct {

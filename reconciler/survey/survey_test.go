@@ -152,6 +152,27 @@ func TestImagesAreNotRead(t *testing.T) {
 	}
 }
 
+// What can bind is read, by its name: Dockerfiles and some other text files, too.
+func TestFilesThatBind(t *testing.T) {
+	marker := []byte("x = \"y:1\" # {\"$imagestream\": \"app:1\"}\n")
+	files := fstest.MapFS{
+		"a/Dockerfile":                   {Data: []byte("# imgstream: app:1\nFROM x\n")},
+		"a/main.tf":                      {Data: marker},
+		"a/main.go":                      {Data: marker},
+		"a/run.sh":                       {Data: []byte("true\n")},
+		"imagestreams/images/x.tf":       {Data: marker},
+		"imagestreams/status/Dockerfile": {Data: marker},
+	}
+	tr := &tree{MapFS: files}
+	if diff := cmp.Diff([]string{"a/Dockerfile 1", "a/main.tf 1"}, describe(read(t, tr))); diff != "" {
+		t.Error(diff)
+	}
+	slices.Sort(tr.files)
+	if diff := cmp.Diff([]string{"a/Dockerfile", "a/main.tf", "a/run.sh"}, tr.files); diff != "" {
+		t.Errorf("files read:\n%s", diff)
+	}
+}
+
 func describe(s *survey.Survey) []string {
 	var all []string
 	for _, st := range s.View.Tree.Streams {

@@ -163,7 +163,7 @@ func (r *reader) reads(name string) bool {
 	return r.settings.IsStatusPath(name) || r.settings.IsSpecPath(name) || r.scans(name) || kustomize.IsKustomization(name)
 }
 
-func (r *reader) scans(name string) bool { return kustomize.IsYAML(name) && r.settings.Scans(name) }
+func (r *reader) scans(name string) bool { return kustomize.Reads(name) && r.settings.Scans(name) }
 
 // file fills in one file, now where an earlier one is the same, else in its turn.
 func (r *reader) file(f *file, name string, e fs.DirEntry, earlier []*dir) {
@@ -205,7 +205,9 @@ func (r *reader) parse(f *file, name string, src []byte) {
 	}
 	if r.scans(name) {
 		f.uses = kustomize.Parse(path.Base(name), src)
-		f.names = kustomize.Mention(src)
+		if kustomize.IsYAML(name) {
+			f.names = kustomize.Mention(src)
+		}
 	}
 	if f.matters() {
 		r.kept.add(f, src)
