@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -24,12 +25,17 @@ func TestSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var set daemon.Set
-		var closed []string
+		var mu sync.Mutex
+		var closed []string      // the Loops whose Close ran
 		var stopped atomic.Int64 // what New's contexts ended
 		member := func(name, fingerprint string, b *branch) daemon.Branch {
 			return daemon.Branch{Name: name, Fingerprint: fingerprint, New: func(ctx context.Context) (*daemon.Loop, error) {
 				loop := daemon.New(name, b, time.Minute, 0, quiet())
-				loop.Close = func() { closed = append(closed, name+fingerprint) }
+				loop.Close = func() {
+					mu.Lock()
+					defer mu.Unlock()
+					closed = append(closed, name+fingerprint)
+				}
 				context.AfterFunc(ctx, func() { stopped.Add(1) })
 				return loop, nil
 			}}
@@ -65,6 +71,7 @@ func TestSet(t *testing.T) {
 		if err := set.Update(ctx, []daemon.Branch{member("a", "1", one)}, quiet()); err != nil || len(set.Loops()) != 1 {
 			t.Error(err, names(&set))
 		}
+		synctest.Wait()
 		cancel()
 		set.Wait()
 		synctest.Wait()

@@ -17,30 +17,30 @@ import (
 
 // branch is a repository in which imgstream passes.
 type branch struct {
-	tip, base fstest.MapFS
+	tip       fstest.MapFS
+	now, base *plan.View        // of the tip, nil until it is read, and of imgstream's last push
 	serves    map[string]string // digest by reference; "" is a registry that is down
-	now       time.Time
+	clock     time.Time
 }
 
 func newBranch(files map[string]string) *branch {
-	b := &branch{tip: fstest.MapFS{}, serves: map[string]string{}, now: noon}
+	b := &branch{tip: fstest.MapFS{}, serves: map[string]string{}, clock: noon}
 	for path, text := range files {
 		b.write(path, text)
 	}
 	return b
 }
 
-func (b *branch) write(path, text string) { b.tip[path] = &fstest.MapFile{Data: []byte(text)} }
+func (b *branch) write(path, text string) {
+	b.now = nil
+	b.tip[path] = &fstest.MapFile{Data: []byte(text)}
+}
 
 // pass runs a pass a minute after the last one, and gives the subjects of its commits.
 func (b *branch) pass(t *testing.T) []string {
 	t.Helper()
-	b.now = b.now.Add(time.Minute)
-	var base *plan.View
-	if b.base != nil {
-		base = b.view(t, b.base)
-	}
-	present := plan.Look(b.view(t, b.tip), base, plan.Operator{})
+	b.clock = b.clock.Add(time.Minute)
+	present := plan.Look(b.view(t), b.base, plan.Operator{})
 	got := plan.Answers{}
 	for _, q := range present.Imports(plan.Always, nil) {
 		if digest := b.serves[q.Import.Reference]; digest == "" {
@@ -49,7 +49,7 @@ func (b *branch) pass(t *testing.T) []string {
 			got[q.Import] = plan.Answer{Digest: digest}
 		}
 	}
-	out, err := present.Next(plan.Always, got, nil, nil, b.now).Edits(b.tip)
+	out, err := present.Next(plan.Always, got, nil, nil, b.clock).Edits(b.tip)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,27 +58,31 @@ func (b *branch) pass(t *testing.T) []string {
 		subject, _, _ := strings.Cut(c.Message, "\n")
 		subjects = append(subjects, subject)
 	}
-	b.tip = apply(b.tip, out)
 	if len(out.Changes) > 0 {
-		b.base = b.tip
+		b.tip, b.now = apply(b.tip, out), nil
+		b.base = b.view(t)
 	}
 	return subjects
 }
 
-func (b *branch) view(t *testing.T, tree fstest.MapFS) *plan.View {
+// view is what the tip says.
+func (b *branch) view(t *testing.T) *plan.View {
 	t.Helper()
-	s, err := survey.Read(tree)
-	if err != nil {
-		t.Fatal(err)
+	if b.now == nil {
+		s, err := survey.Read(b.tip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.now = &s.View
 	}
-	return &s.View
+	return b.now
 }
 
 // heads are the digests that tags have.
 func (b *branch) heads(t *testing.T) map[stream.Ref]string {
 	t.Helper()
 	heads := map[stream.Ref]string{}
-	for ref, st := range b.view(t, b.tip).Tree.Status {
+	for ref, st := range b.view(t).Tree.Status {
 		if head := st.Head(); head != nil {
 			heads[ref] = head.Image
 		}
@@ -171,7 +175,7 @@ func TestTenAliases(t *testing.T) {
 		}
 	}
 	for _, ref := range []stream.Ref{tagRef("b", "x"), tagRef("c", "y")} {
-		st := b.view(t, b.tip).Tree.Status[ref]
+		st := b.view(t).Tree.Status[ref]
 		if st.Head() != nil || len(st.Conditions) != 1 || st.Conditions[0].Reason != stream.ReasonCycle {
 			t.Errorf("%s: %+v", ref, st)
 		}
@@ -228,7 +232,7 @@ func TestRollbackIsNotOverridden(t *testing.T) {
 	if got := b.heads(t)[tagRef("app", "1")]; got != digest(2) {
 		t.Fatal(got)
 	}
-	b.tip = good // git revert of the move
+	b.tip, b.now = good, nil // git revert of the move
 	for range 20 {
 		b.pass(t)
 		if got := b.heads(t)[tagRef("app", "1")]; got != digest(1) {
