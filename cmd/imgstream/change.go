@@ -104,7 +104,7 @@ func (w *workplace) changeWorkTree(ctx context.Context, a *app, compute func(fil
 	if w.after != nil {
 		w.after(c)
 	} else {
-		a.sayChanged(tree.Dir(), c)
+		a.sayChanged(tree, c)
 	}
 	return len(c.files) > 0, nil
 }
@@ -209,25 +209,51 @@ func (w *workplace) sayPushed(a *app, base gitstore.Rev, done gitstore.Published
 }
 
 // sayChanged tells what is different in the work tree, and how to commit it.
-func (a *app) sayChanged(root string, c change) {
+func (a *app) sayChanged(tree *gitstore.WorkTree, c change) {
+	root := tree.Dir()
 	if len(c.files) == 0 {
 		fmt.Fprintf(a.stderr, "nothing to change in %s\n", root)
 		return
 	}
 	names := slices.Sorted(maps.Keys(c.files))
-	if _, _, err := gitstore.Upstream(root); errors.Is(err, gitstore.ErrNoClone) {
+	add, differs, err := tree.ToCommit(names)
+	switch {
+	case errors.Is(err, gitstore.ErrNoClone):
 		fmt.Fprintf(a.stderr, "changed in %s: %s\n", root, strings.Join(names, " "))
-		return
+	case err != nil: // a clone that only git itself can read
+		a.sayCommit(root, names, c.message)
+	case differs:
+		a.sayCommit(root, add, c.message)
+	case len(add) > 0:
+		fmt.Fprintf(a.stderr, "nothing to commit: the last commit has the same. To take back what is staged: %s\n", a.gitAdd(root, add))
+	default:
+		fmt.Fprintln(a.stderr, "nothing to commit: the last commit has the same")
 	}
-	subject, _, _ := strings.Cut(c.message, "\n")
-	git := "git"
-	if a.dir != "" {
-		git += " -C " + shellQuote(a.dir)
+}
+
+func (a *app) sayCommit(root string, names []string, message string) {
+	subject, _, _ := strings.Cut(message, "\n")
+	command := a.git() + " commit -m " + shellQuote(subject)
+	if len(names) > 0 { // else all is staged
+		command = a.gitAdd(root, names) + " && " + command
 	}
+	fmt.Fprintln(a.stderr, "to commit it:", command)
+}
+
+// git is the command as it is to be typed where the verb runs.
+func (a *app) git() string {
+	if a.dir == "" {
+		return "git"
+	}
+	return "git -C " + shellQuote(a.dir)
+}
+
+func (a *app) gitAdd(root string, names []string) string {
+	quoted := make([]string, len(names))
 	for i, name := range names {
-		names[i] = shellQuote(a.fromHere(filepath.Join(root, filepath.FromSlash(name))))
+		quoted[i] = shellQuote(a.fromHere(filepath.Join(root, filepath.FromSlash(name))))
 	}
-	fmt.Fprintf(a.stderr, "to commit it: %s add -- %s && %s commit -m %s\n", git, strings.Join(names, " "), git, shellQuote(subject))
+	return a.git() + " add -- " + strings.Join(quoted, " ")
 }
 
 // fromHere gives a path as seen from where the verb works.

@@ -76,7 +76,7 @@ func (s *speccing) resolveWorkTree(ctx context.Context, cfg config.Config, made 
 	} else {
 		made.add(report.Changes)
 	}
-	s.sayChanged(tree.Dir(), made)
+	s.sayChanged(tree, made)
 	return errors.Join(err, s.failed(report, tags))
 }
 

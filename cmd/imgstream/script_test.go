@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 		Setup: setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "repository": repository, "expand": expand, "remove": remove,
+			"commit":     commit,
 			"waitcommit": waitCommit, "waitlog": waitLog, "waithttp": waitHTTP, "httpbody": httpBody,
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
@@ -153,6 +154,17 @@ func repository(ts *testscript.TestScript, neg bool, args []string) {
 	git("-C", dir, "add", ".")
 	git("-C", dir, "commit", "-q", "-m", "first")
 	git("-C", dir, "push", "-q", "-u", "origin", "main")
+}
+
+// commit runs the command that the verb before it printed, as it would be pasted.
+func commit(ts *testscript.TestScript, neg bool, args []string) {
+	const says = "to commit it: "
+	_, command, ok := strings.Cut("\n"+ts.ReadFile("stderr"), "\n"+says)
+	if neg || len(args) > 0 || !ok {
+		ts.Fatalf("usage: commit, after a verb that says %q", says)
+	}
+	command, _, _ = strings.Cut(command, "\n")
+	ts.Check(ts.Exec("sh", "-c", command))
 }
 
 // expand FILE… replaces $REG, $GIT and $HTTP in files.
