@@ -103,6 +103,7 @@ type Report struct {
 	View      *plan.View   // what Rev says
 	Attempts  int          // how often the branch was read; more than one after conflicts
 	Changes   []plan.Change
+	Listed    []plan.Listing   // the repositories that were listed
 	Problems  []stream.Problem // sorted by position
 	Notice    string           // of the server, such as a refused refs/imgstream/…
 	WaitUntil time.Time        // Changes wait for more until then, or copies to be tried again; zero: nothing waits
@@ -261,7 +262,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	if err != nil {
 		return report, err
 	}
-	report.Changes, report.Ripe, report.Uncopied = out.Changes, out.Ripe, uncopied(made)
+	report.Changes, report.Listed, report.Ripe, report.Uncopied = out.Changes, out.Listed, out.Ripe, uncopied(made)
 	if report.Problems, err = r.problems(ctx, snap, tip, base, out); err != nil {
 		return report, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgstream/imgstream/reconciler/describe"
 	"github.com/imgstream/imgstream/reconciler/edit"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
@@ -28,7 +29,7 @@ With --repo it pushes a commit of the git user's to a remote branch.`,
   imgstream create istag ruby:3.3 --from-image docker.io/library/ruby:3.3 -A description="Ruby 3.3"`,
 		Args:              oneName,
 		RunE:              func(cmd *cobra.Command, args []string) error { return c.run(cmd, args[0]) },
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: c.completeStream,
 	}
 	f := cmd.Flags()
 	f.StringVar(&c.from, "from", "", "a tag or image of a stream: [NAMESPACE/]`NAME[:TAG]`, NAME@ID or :TAG")
@@ -43,7 +44,25 @@ With --repo it pushes a commit of the git user's to a remote branch.`,
 	c.specFlags(cmd)
 	c.resolveFlag(cmd)
 	completeImportFlags(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("from", func(cmd *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return c.completeTags(cmd, nil, toComplete)
+	})
+	_ = cmd.RegisterFlagCompletionFunc("from-image", cobra.NoFileCompletions)
+	_ = cmd.RegisterFlagCompletionFunc("annotation", cobra.NoFileCompletions)
 	return cmd
+}
+
+// completeStream offers the streams that get a tag, up to its colon.
+func (c *createTag) completeStream(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	if len(args) > 0 || strings.Contains(toComplete, ":") {
+		return nil, directive
+	}
+	names, _ := c.completeStreams(cmd, nil, toComplete)
+	for i := range names {
+		names[i] += ":"
+	}
+	return names, directive
 }
 
 // createTag is one run of the verb.
@@ -155,7 +174,7 @@ func (c *createTag) compute(f files, dest stream.Ref, want stream.Tag, src strea
 	if err := specs.SetTag(dest, want); err != nil {
 		return change{}, err
 	}
-	out, err := c.done(imageStreamTag, dest.Name+":"+dest.Tag, specs.Document(dest.Stream()), "created")
+	out, err := c.done(imageStreamTag, dest.Name+":"+dest.Tag, describe.NewTag(specs.Document(dest.Stream()), dest.Tag), "created")
 	return change{files: specs.Files(), message: "create imagestreamtag " + dest.String(), out: out}, err
 }
 

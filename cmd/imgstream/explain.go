@@ -42,7 +42,7 @@ the work tree, or with --repo a remote branch.`,
 			return nil
 		},
 		RunE:              e.run,
-		ValidArgsFunction: e.completeTag,
+		ValidArgsFunction: e.completeAnyTag,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&e.namespace, "namespace", "n", stream.DefaultNamespace, "the `namespace` of a tag that names none")
@@ -94,6 +94,14 @@ func (e *explanation) run(cmd *cobra.Command, args []string) error {
 		return &codeError{code: exitPartly}
 	}
 	return nil
+}
+
+// completeAnyTag offers the tags, with a status or without.
+func (e *explanation) completeAnyTag(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return e.tagNames(cmd.Context(), toComplete, true), cobra.ShellCompDirectiveNoFileComp
 }
 
 // tag reads the argument. FILE:LINE can look like the name of a tag: where there is such

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/imgstream/imgstream/gitstore"
-	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/describe"
 	"github.com/imgstream/imgstream/reconciler/edit"
-	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
@@ -37,7 +33,7 @@ what was found there.`,
   imgstream import-image keycloak --all -n sso --repo https://git.example.com/apps.git --branch main`,
 		Args:              oneName,
 		RunE:              func(cmd *cobra.Command, args []string) error { return i.run(cmd, args[0]) },
-		ValidArgsFunction: i.completeTags,
+		ValidArgsFunction: i.completeName,
 	}
 	f := cmd.Flags()
 	f.StringVar(&i.from, "from", "", "the registry's `image` or repository (default: what the spec says)")
@@ -54,6 +50,14 @@ what was found there.`,
 	return cmd
 }
 
+// completeName offers the tags; with --all the streams.
+func (i *importImage) completeName(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if i.all && len(args) == 0 {
+		return i.completeStreams(cmd, args, toComplete)
+	}
+	return i.completeOneTag(cmd, args, toComplete)
+}
+
 // importImage is one run of the verb.
 type importImage struct {
 	speccing
@@ -62,7 +66,7 @@ type importImage struct {
 	confirm, all bool
 
 	resolver *registries
-	found    []describe.Imported // what the registry said last
+	found    describe.Imported // what the registry said last
 }
 
 func (i *importImage) run(cmd *cobra.Command, arg string) error {
@@ -83,14 +87,12 @@ func (i *importImage) run(cmd *cobra.Command, arg string) error {
 	i.resolve = i.resolve || i.repo != ""
 	tags := []stream.Ref{im.Stream}
 	err = i.apply(cmd.Context(), tags, func(f files) (change, error) { return i.compute(cmd.Context(), f, im) })
-	failed := 0
-	for _, one := range i.found {
-		if one.Failure != "" {
-			failed++
-		}
+	for _, line := range i.found.Failures() {
+		fmt.Fprintln(i.stderr, line)
 	}
-	if err == nil && failed > 0 {
-		return errors.New("import completed with errors")
+	var coded *codeError
+	if said := errors.As(err, &coded) && coded.err == nil; i.found.Failed() > 0 && (err == nil || said) {
+		return &codeError{code: exitPartly, err: errors.New("imported completed with errors")}
 	}
 	return err
 }
@@ -128,6 +130,7 @@ func (i *importImage) parse(arg string) (edit.Import, error) {
 }
 
 func (i *importImage) compute(ctx context.Context, f files, im edit.Import) (change, error) {
+	i.found = describe.Imported{}
 	tree, err := readTree(f)
 	if err != nil {
 		return change{}, err
@@ -140,127 +143,25 @@ func (i *importImage) compute(ctx context.Context, f files, im edit.Import) (cha
 	if i.found, err = i.look(ctx, overlay{under: f, files: specs.Files()}, im.Stream, refs); err != nil {
 		return change{}, err
 	}
-	what, good := "imported", 0
-	for _, one := range i.found {
-		if one.Failure == "" {
-			good++
-			continue
-		}
-		what = "imported with errors"
-		fmt.Fprintf(i.stderr, "error: tag %s failed: %s\n", one.Tag, one.Failure)
-	}
-	if good == 0 {
+	what := "imported"
+	switch i.found.Failed() {
+	case 0:
+	case len(i.found.Tags):
 		return change{}, fmt.Errorf("nothing was imported into %s, and nothing is written", im.Stream)
+	default:
+		what = "imported with errors"
 	}
 	var document any
 	if i.output != "" {
-		document = describe.NewImport(im.Stream, i.dry, i.found)
+		document = i.found.Document(i.dry)
 	}
 	out, err := i.done(imageStream, im.Stream.Name, document, what)
 	if i.output == "" {
-		out += i.said()
+		out += "\n" + i.found.Text(i.now())
 	}
 	subject := "import-image " + im.Stream.String()
 	if len(refs) == 1 {
 		subject = "import-image " + refs[0].String()
 	}
 	return change{files: specs.Files(), message: subject, out: out}, err
-}
-
-// said lists what was found.
-func (i *importImage) said() string {
-	var b strings.Builder
-	for _, one := range i.found {
-		if one.Head != nil && one.Failure == "" {
-			fmt.Fprintf(&b, "\n%s\n  %s\n", one.Tag, one.Head.DockerImageReference)
-		}
-	}
-	return b.String()
-}
-
-// look asks the registry what the pass after the change would, and gives what becomes of
-// the tags; without tags, of all those of the stream's repository.
-func (i *importImage) look(ctx context.Context, after overlay, of stream.Ref, refs []stream.Ref) ([]describe.Imported, error) {
-	operator := i.resolver.operator()
-	operator.LocalRegistry = "" // nothing is copied for a look
-	p := newProgress(i.stderr)
-	r := reconciler.Reconciler{Repo: preview{after}, Resolver: i.resolver, Operator: operator, Now: i.now, Progress: p.step}
-	report, err := r.Pass(ctx, reconciler.Request{DryRun: true, Due: func(a plan.Ask) bool {
-		return slices.Contains(refs, a.Ref) || len(refs) == 0 && a.Pending && a.Ref.Stream() == of
-	}})
-	p.done()
-	if err != nil {
-		return nil, explain(err)
-	}
-	statuses := statusesAfter(report, of)
-	if len(refs) == 0 {
-		for ref := range statuses {
-			refs = append(refs, ref)
-		}
-		slices.SortFunc(refs, func(a, b stream.Ref) int { return strings.Compare(a.Tag, b.Tag) })
-	}
-	var found []describe.Imported
-	for _, ref := range refs {
-		one := describe.Imported{Tag: ref.Tag, Failure: failureOf(report, ref)}
-		if st := statuses[ref]; st != nil {
-			one.Head = st.Head()
-			if st.Source != nil {
-				one.From = st.Source.Name
-			}
-		}
-		found = append(found, one)
-	}
-	return found, nil
-}
-
-// statusesAfter are the statuses of a stream as the pass leaves them.
-func statusesAfter(report reconciler.Report, of stream.Ref) map[stream.Ref]*stream.Status {
-	tree := report.View.Tree
-	all := map[stream.Ref]*stream.Status{}
-	for ref, st := range tree.Status {
-		if ref.Stream() == of {
-			all[ref] = st
-		}
-	}
-	for _, c := range report.Changes {
-		for path, data := range c.Files {
-			ref, ok := stream.ParseStatusPath(tree.Settings.Streams.StatusDirectory, path)
-			if !ok || ref.Stream() != of {
-				continue
-			}
-			if st, err := stream.ParseStatus(data); err == nil && data != nil {
-				all[ref] = st
-			}
-		}
-	}
-	return all
-}
-
-// failureOf is the error about a tag, or about its whole stream; "" for none.
-func failureOf(report reconciler.Report, ref stream.Ref) string {
-	for _, p := range report.Problems {
-		if p.Severity == stream.Error && (p.Ref == ref || p.Ref == ref.Stream()) {
-			return strings.TrimSuffix(p.Message+"; "+p.Hint, "; ")
-		}
-	}
-	return ""
-}
-
-// preview is a tree that a pass reads and never writes.
-type preview struct{ files overlay }
-
-func (p preview) Snapshot(context.Context) (gitstore.Snapshot, error) {
-	return gitstore.Snapshot{FS: p.files}, nil
-}
-
-func (preview) ChangedAt(context.Context, gitstore.Snapshot, []string) (map[string]gitstore.Rev, error) {
-	return nil, nil
-}
-
-func (preview) Own(context.Context, gitstore.Snapshot, []gitstore.Rev) (map[gitstore.Rev]bool, error) {
-	return nil, nil
-}
-
-func (preview) Commit(context.Context, gitstore.Rev, []gitstore.Commit) (gitstore.Published, error) {
-	return gitstore.Published{}, errors.New("a preview is not written")
 }

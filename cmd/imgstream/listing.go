@@ -62,8 +62,8 @@ func (s *scene) tags() listing[describe.Tag] {
 		kind:     imageStreamTag,
 		name:     func(t describe.Tag) string { return t.Metadata.Name },
 		why:      s.whyNoTag,
-		document: func(t describe.Tag) any { return t.With(s.contents(t.Image)) },
-		text:     func(t describe.Tag) string { return t.Text(s.contents(t.Image), s.now()) },
+		document: func(t describe.Tag) any { return t.With(s.contents(t.Image.Metadata.Name)) },
+		text:     func(t describe.Tag) string { return t.Text(s.contents(t.Image.Metadata.Name), s.now()) },
 		table: func(tags []describe.Tag, cols describe.Columns) string {
 			return describe.Tags(tags, cols, s.now())
 		},
@@ -80,8 +80,8 @@ func (s *scene) images() listing[describe.StreamImage] {
 		name:     func(i describe.StreamImage) string { return i.Metadata.Name },
 		means:    describe.StreamImage.Means,
 		why:      func(name string) string { of, _, _ := cutName(name); return s.whyNoStream(of) },
-		document: func(i describe.StreamImage) any { return i.With(s.contents(i.Image)) },
-		text:     func(i describe.StreamImage) string { return i.Text(s.contents(i.Image), s.now()) },
+		document: func(i describe.StreamImage) any { return i.With(s.contents(i.Image.Metadata.Name)) },
+		text:     func(i describe.StreamImage) string { return i.Text(s.contents(i.Image.Metadata.Name), s.now()) },
 		table: func(images []describe.StreamImage, cols describe.Columns) string {
 			return describe.Images(images, cols, s.now())
 		},
@@ -104,7 +104,7 @@ func (s *scene) children(images []describe.StreamImage) []describe.StreamImage {
 	}
 	var all []describe.StreamImage
 	for _, i := range images {
-		for _, child := range i.Children(s.contents(i.Image)) {
+		for _, child := range i.Children(s.contents(i.Image.Metadata.Name)) {
 			if !seen[child.Metadata.Name] {
 				seen[child.Metadata.Name] = true
 				all = append(all, child)
@@ -120,17 +120,17 @@ func (s *scene) named(of string) bool {
 }
 
 // contents reads what git holds of an image.
-func (s *scene) contents(i describe.Image) describe.Contents {
-	file := stream.ImagePath(s.tree.Settings.Streams.StatusDirectory, i.Metadata.Name)
+func (s *scene) contents(digest string) describe.Contents {
+	file := stream.ImagePath(s.tree.Settings.Streams.StatusDirectory, digest)
 	src, err := fs.ReadFile(s.files, file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return describe.Contents{Missing: describe.NoContents(s.tree, i.Metadata.Name)}
+		return describe.Contents{Missing: describe.NoContents(s.tree, digest)}
 	}
 	if err != nil {
 		return describe.Contents{Missing: err.Error()}
 	}
 	m, err := stream.ParseImageMetadata(src)
-	if err == nil && m.Digest != i.Metadata.Name {
+	if err == nil && m.Digest != digest {
 		err = fmt.Errorf("its metadata names %s", m.Digest)
 	}
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *scene) imageTags() listing[describe.ImageTag] {
 		why:  s.whyNoTag,
 		document: func(t describe.ImageTag) any {
 			if t.Image != nil {
-				t = t.With(s.contents(*t.Image))
+				t = t.With(s.contents(t.Image.Metadata.Name))
 			}
 			return t
 		},

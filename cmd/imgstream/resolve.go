@@ -140,21 +140,15 @@ func exists(fsys fs.FS, path string) bool {
 	return err == nil
 }
 
-// completeTags offers the tags that the specs of the work tree have.
-func (s *speccing) completeTags(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	const directive = cobra.ShellCompDirectiveNoFileComp
-	tree := s.browse().workTree(cmd.Context())
-	if tree == nil {
-		return nil, directive
+// completeTags offers the tags of the work tree that do not stand on the command line.
+func (s *speccing) completeTags(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return without(s.browse().tagNames(cmd.Context(), toComplete, true), args), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeOneTag offers them as the only argument.
+func (s *speccing) completeOneTag(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	var names []cobra.Completion
-	for _, st := range tree.Streams {
-		for i := range st.Tags {
-			name := st.Name + ":" + st.Tags[i].Name
-			if st.Namespace == s.namespace && !slices.Contains(args, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names, directive
+	return s.completeTags(cmd, args, toComplete)
 }

@@ -157,14 +157,31 @@ func namesOf[T any](l listing[T]) []string {
 	return names
 }
 
-// completeTag offers the tags of the work tree that have a status.
+// completeTag offers one tag of those that have a status.
 func (b *browse) completeTag(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	tree := b.workTree(cmd.Context())
-	if tree == nil || len(args) > 0 {
+	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	var names []cobra.Completion
-	for ref := range maps.Keys(tree.Status) {
+	return b.tagNames(cmd.Context(), toComplete, false), cobra.ShellCompDirectiveNoFileComp
+}
+
+// tagNames are the tags of the work tree: those of the namespace of the command line, or
+// of all where a namespace is being typed. specs: also those that have no status.
+func (b *browse) tagNames(ctx context.Context, toComplete string, specs bool) []string {
+	tree := b.workTree(ctx)
+	if tree == nil {
+		return nil
+	}
+	refs := slices.Collect(maps.Keys(tree.Status))
+	for _, s := range tree.Streams {
+		for i := range s.Tags {
+			if specs {
+				refs = append(refs, s.TagRef(s.Tags[i].Name))
+			}
+		}
+	}
+	var names []string
+	for _, ref := range refs {
 		switch {
 		case strings.Contains(toComplete, "/"):
 			names = append(names, ref.String())
@@ -173,7 +190,7 @@ func (b *browse) completeTag(cmd *cobra.Command, args []string, toComplete strin
 		}
 	}
 	slices.Sort(names)
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return slices.Compact(names)
 }
 
 func (b *browse) completeNamespace(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -93,7 +93,7 @@ func readTree(f files) (*stream.Tree, error) {
 
 // readView reads what the files say, consumers and all.
 func readView(f files) (*plan.View, error) {
-	s, err := survey.Read(f)
+	s, err := survey.Read(f.FS)
 	if _, invalid := errors.AsType[*survey.SettingsError](err); invalid {
 		return nil, fmt.Errorf("the settings are not valid:\n%w", err)
 	}

@@ -69,6 +69,21 @@ func TagsOf(tree *stream.Tree, s *stream.Stream) []Tag {
 	return tags
 }
 
+// NewTag gives the document of a tag of a stream that was written just now: it has no
+// image yet.
+func NewTag(of stream.Document, name string) Tag {
+	t := Tag{
+		APIVersion: apiVersion, Kind: "ImageStreamTag", LookupPolicy: of.Spec.LookupPolicy,
+		Metadata: Metadata{Name: of.Metadata.Name + ":" + name, Namespace: of.Metadata.Namespace},
+	}
+	for i := range of.Spec.Tags {
+		if of.Spec.Tags[i].Name == name {
+			t.Tag, t.Metadata.Annotations = &of.Spec.Tags[i], of.Spec.Tags[i].Annotations
+		}
+	}
+	return t
+}
+
 // ImageTagsOf gives all tags that the spec or a status of a stream has, by name.
 func ImageTagsOf(tree *stream.Tree, s *stream.Stream) []ImageTag {
 	document := tree.Document(s)

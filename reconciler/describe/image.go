@@ -134,14 +134,19 @@ func (t ImageTag) With(c Contents) ImageTag {
 }
 
 // Text is what describe istag prints (openshift.md 4.7).
-func (t Tag) Text(c Contents, now time.Time) string { return t.Image.text(c, now) }
+func (t Tag) Text(c Contents, now time.Time) string {
+	return t.Image.text(t.Image.Metadata.Name, c, now)
+}
 
 // Text is what describe isimage prints (openshift.md 4.7).
-func (i StreamImage) Text(c Contents, now time.Time) string { return i.Image.text(c, now) }
+func (i StreamImage) Text(c Contents, now time.Time) string {
+	return i.Image.text(i.Image.Metadata.Name, c, now)
+}
 
-func (i Image) text(c Contents, now time.Time) string {
+// text describes an image by the name that it was asked for by.
+func (i Image) text(name string, c Contents, now time.Time) string {
 	d := newTabbed()
-	d.field("Image Name", i.Metadata.Name)
+	d.field("Image Name", name)
 	d.field("Docker Image", i.DockerImageReference)
 	d.field("Name", i.Metadata.Name)
 	d.field("Created", ago(now, i.Metadata.CreationTimestamp))

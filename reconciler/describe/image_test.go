@@ -124,7 +124,7 @@ func FuzzImageText(f *testing.F) {
 		m := image
 		m.Author, m.Config.Env = author, []string{env}
 		m.Config.Labels = map[string]string{label: author}
-		text := Image{}.text(Contents{ImageMetadata: &m}, now)
+		text := Image{}.text("", Contents{ImageMetadata: &m}, now)
 		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }) {
 			t.Errorf("%q could steer a terminal", text)
 		}

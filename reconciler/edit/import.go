@@ -146,24 +146,24 @@ func another(before, moment string) string {
 // importAll is for a whole repository, where --from or the stream names one, else for all
 // tags that a registry has.
 func (s *Specs) importAll(st *stream.Stream, im Import, moment string) ([]stream.Ref, error) {
+	repository := st.DockerImageRepository
 	if im.From != "" {
 		image, err := stream.ParseImage(im.From)
 		if err != nil {
 			return nil, err
 		}
-		repository := image.Name()
-		switch {
-		case st.DockerImageRepository != "" && sameImage(st.DockerImageRepository, repository):
-		case im.Confirm:
-			return nil, s.SetRepository(st.Ref(), repository)
-		case st.DockerImageRepository != "":
-			return nil, fmt.Errorf("the image stream has a different import spec %q, pass --confirm to update", st.DockerImageRepository)
-		default:
+		switch same := repository != "" && sameImage(repository, image.Name()); {
+		case same:
+		case !im.Confirm && repository != "":
+			return nil, fmt.Errorf("the image stream has a different import spec %q, pass --confirm to update", repository)
+		case !im.Confirm:
 			return nil, errors.New("the image stream does not currently import an entire Docker repository, pass --confirm to update")
+		default:
+			repository = image.Name()
 		}
 	}
-	if st.DockerImageRepository != "" {
-		return nil, s.Annotate(st.Ref(), stream.AnnotationReimport, another(st.Annotations[stream.AnnotationReimport], moment))
+	if repository != "" {
+		return nil, s.importRepository(st, repository, im, moment)
 	}
 	var refs []stream.Ref
 	for i := range st.Tags {
@@ -181,4 +181,21 @@ func (s *Specs) importAll(st *stream.Stream, im Import, moment string) ([]stream
 		return nil, errors.New("image stream does not have tags pointing to external container images")
 	}
 	return refs, nil
+}
+
+// importRepository has the tags of a repository listed: by its name, where that is new,
+// else by the annotation.
+func (s *Specs) importRepository(st *stream.Stream, repository string, im Import, moment string) error {
+	if im.ReferencePolicy != "" || im.ImportMode != "" {
+		return errors.New("the tags of a whole repository have neither --reference-policy nor --import-mode of their own: import them by name, and spec.tags keeps both")
+	}
+	if _, own := st.Annotations[stream.AnnotationInterval]; im.Scheduled && !own {
+		if err := s.Annotate(st.Ref(), stream.AnnotationInterval, s.tree.Settings.Imports.Interval.String()); err != nil {
+			return err
+		}
+	}
+	if st.DockerImageRepository != repository {
+		return s.SetRepository(st.Ref(), repository)
+	}
+	return s.Annotate(st.Ref(), stream.AnnotationReimport, another(st.Annotations[stream.AnnotationReimport], moment))
 }

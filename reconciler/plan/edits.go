@@ -52,6 +52,7 @@ type Outcome struct {
 	Held     []int            // of Problems: consumers that people changed
 	TookBack []int            // of Problems: tags whose head people took back since the last push
 	Ripe     time.Time        // when the next candidate is old enough to be taken; zero: none waits
+	Listed   []Listing        // the repositories that were listed
 }
 
 // batchLimit is how many streams get a commit of their own in one pass (product.md 3).
@@ -80,7 +81,7 @@ func (n *Next) Edits(fsys fs.FS) (*Outcome, error) {
 	}
 	e.commitConditions()
 	e.commitImages()
-	return &Outcome{Changes: e.changes, Problems: n.problems, Held: n.held, TookBack: n.tookBack, Ripe: n.nextRipe()}, nil
+	return &Outcome{Changes: e.changes, Problems: n.problems, Held: n.held, TookBack: n.tookBack, Ripe: n.nextRipe(), Listed: n.ofRepositories()}, nil
 }
 
 // editor turns decisions into bytes; it lives for one Edits.

@@ -144,25 +144,45 @@ func (p *Present) lists(t *tag) (wanted, decided bool) {
 	return of[t.ref.Tag], decided
 }
 
-// reportListed tells what came of the repositories that were listed.
-func (n *Next) reportListed() {
+// Listing is what came of the repository of a stream that was listed.
+type Listing struct {
+	Stream     stream.Ref
+	Repository string
+	All        int      // tags that it has
+	In         []string // those that are imported, the most important first
+	Out        []string // those beyond the limit, in the same order
+	Failure    *Failure // why there is no list; nil: there is one
+}
+
+// ofRepositories tells what came of the repositories that were listed, in the order of the specs.
+func (n *Next) ofRepositories() []Listing {
+	var all []Listing
 	for _, r := range n.repositories {
 		answer, answered := n.got[r.ask.Import]
 		if !answered || !r.due(n.due) {
 			continue
 		}
-		report := func(s stream.Severity, message, hint string) {
-			n.problems = append(n.problems, stream.Problem{Severity: s, Pos: r.stream.RepositoryPos, Ref: r.stream.Ref(), Message: message, Hint: hint})
+		l := Listing{Stream: r.stream.Ref(), Repository: r.ask.Import.Reference, All: len(answer.Tags), Failure: answer.Failure}
+		l.In, l.Out, _ = n.pick(r, n.got)
+		all = append(all, l)
+	}
+	return all
+}
+
+// reportListed tells it to people.
+func (n *Next) reportListed() {
+	for _, l := range n.ofRepositories() {
+		s := n.tip.Tree.Stream(l.Stream.Namespace, l.Stream.Name)
+		report := func(severity stream.Severity, message, hint string) {
+			n.problems = append(n.problems, stream.Problem{Severity: severity, Pos: s.RepositoryPos, Ref: l.Stream, Message: message, Hint: hint})
 		}
-		if f := answer.Failure; f != nil {
-			report(stream.Error, f.Message, f.Hint)
-			continue
-		}
-		if len(answer.Tags) == 0 {
-			report(stream.Notice, r.ask.Import.Reference+" has no tags", "")
-		}
-		if _, out, _ := n.pick(r, n.got); len(out) > 0 {
-			report(stream.Notice, leftOut(r.ask.Import.Reference, len(answer.Tags), out),
+		switch {
+		case l.Failure != nil:
+			report(stream.Error, l.Failure.Message, l.Failure.Hint)
+		case l.All == 0:
+			report(stream.Notice, l.Repository+" has no tags", "")
+		case len(l.Out) > 0:
+			report(stream.Notice, leftOut(l.Repository, l.All, l.Out),
 				"the settings' imports.repositoryLimit decides how many; tags in spec.tags are imported whatever their place")
 		}
 	}
