@@ -74,7 +74,10 @@ type createTag struct {
 }
 
 func (c *createTag) run(cmd *cobra.Command, name string) error {
-	dest, err := parseDestination(name, c.namespace, false)
+	dest, err := parseDestination(name, c.namespace)
+	if err == nil {
+		err = checkTag(dest.Tag)
+	}
 	if err != nil {
 		return err
 	}

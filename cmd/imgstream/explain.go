@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 )
 
 func newExplain(a *app) *cobra.Command {
-	e := explanation{history{browse: browse{app: a, source: source{reads: true}}}}
+	e := explanation{history{browse: browse{app: a, source: source{reads: true, past: true}}}}
 	cmd := &cobra.Command{
 		Use:   "explain [NAMESPACE/]NAME:TAG",
 		Short: "Tell why a tag is at its digest, and what would move it",
@@ -131,8 +130,7 @@ func (e *explanation) explain(ctx context.Context, f files, cfg config.Config, r
 	if err != nil {
 		return nil, err
 	}
-	// The tip is also what there was before: nothing is taken for a person's change.
-	present := plan.Look(view, view, resolver.operator())
+	present := plan.Look(view, lastPush(f), resolver.operator())
 	got := plan.Answers{}
 	for questions := present.Rank(ref, got); len(questions) > 0 && ctx.Err() == nil; questions = present.Rank(ref, got) {
 		askAll(ctx, resolver, questions, got)
@@ -142,26 +140,21 @@ func (e *explanation) explain(ctx context.Context, f files, cfg config.Config, r
 	}
 	found, err := present.Explain(ref, got, e.now(), f)
 	if err == nil && found == nil {
-		return nil, fmt.Errorf("%s is not in %s%s", ref, f.name, elsewhereThan(view.Tree, ref))
+		return nil, fmt.Errorf("%s is not in %s%s", ref, f.name, after("; ", similarIn(view.Tree, ref)))
 	}
 	return found, err
 }
 
-// elsewhereThan is the end of a message that there is no such tag: which there are.
-func elsewhereThan(tree *stream.Tree, ref stream.Ref) string {
-	s := tree.Stream(ref.Namespace, ref.Name)
-	if s == nil {
-		return (&scene{tree: tree}).elsewhere(ref.Name)
+// lastPush is what imgstream's last push said; nil where there is none that can be read.
+func lastPush(f files) *plan.View {
+	if f.base == nil {
+		return nil
 	}
-	var tags []string
-	for _, t := range s.Tags {
-		tags = append(tags, t.Name)
+	view, err := readView(files{FS: f.base})
+	if err != nil {
+		return nil
 	}
-	for _, st := range tree.StatusesOf(s) {
-		tags = append(tags, st.Ref.Tag)
-	}
-	slices.Sort(tags)
-	return fmt.Sprintf("; the tags of %s: %s", s.Ref(), few(tags))
+	return view
 }
 
 // askAll puts the answers to questions into got; the client bounds how many are under way.

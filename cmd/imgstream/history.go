@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -208,35 +207,11 @@ func similarTags(ctx context.Context, log *gitstore.Log, dir string, tag stream.
 	if err != nil {
 		return "", err
 	}
-	var tags, namespaces, streams []string
+	var all []stream.Ref
 	for _, file := range files {
-		switch ref, ok := stream.ParseStatusPath(dir, file); {
-		case !ok:
-		case ref.Stream() == tag.Stream():
-			tags = append(tags, ref.Tag)
-		case ref.Name == tag.Name:
-			namespaces = append(namespaces, "-n "+ref.Namespace)
-		case ref.Namespace == tag.Namespace:
-			streams = append(streams, ref.Name)
+		if ref, ok := stream.ParseStatusPath(dir, file); ok {
+			all = append(all, ref)
 		}
 	}
-	switch {
-	case len(tags) > 0:
-		return fmt.Sprintf("; the tags of %s: %s", tag.Stream(), few(tags)), nil
-	case len(namespaces) > 0:
-		return fmt.Sprintf("; there is %s with %s", tag.Name, few(namespaces)), nil
-	case len(streams) > 0:
-		return fmt.Sprintf("; the streams of %s: %s", tag.Namespace, few(streams)), nil
-	}
-	return "", nil
-}
-
-// few lists sorted names, each once, and only counts those beyond ten.
-func few(names []string) string {
-	const most = 10
-	names = slices.Compact(names)
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	return after("; ", similar(all, tag)), nil
 }

@@ -137,6 +137,11 @@ func (i *importImage) compute(ctx context.Context, f files, im edit.Import) (cha
 	}
 	specs := edit.Of(f, tree)
 	refs, err := specs.Import(im, i.now().UTC().Format(time.RFC3339))
+	if errors.Is(err, edit.ErrAbsent) {
+		missing := im.Stream
+		missing.Tag = im.Tag
+		return change{}, fmt.Errorf("%w%s", err, after("\n", similarIn(tree, missing)))
+	}
 	if err != nil {
 		return change{}, err
 	}

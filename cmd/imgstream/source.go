@@ -23,6 +23,7 @@ import (
 type source struct {
 	target
 	reads bool // the verb reads --config for more than the way to a remote branch
+	past  bool // the verb asks for imgstream's last push, too
 }
 
 // flags adds what names a remote branch.
@@ -39,6 +40,7 @@ type files struct {
 	fs.FS
 	name string // how messages call it
 	root string // directory of the work tree; "" for a branch
+	base fs.FS  // imgstream's last push; nil where there is none, or nobody asked
 }
 
 // open gives the files; close them when they are no longer read.
@@ -52,7 +54,14 @@ func (s *source) open(ctx context.Context, a *app) (f files, closeFiles func(), 
 	case s.configFile != "" && !s.reads:
 		return files{}, nil, usagef("--config needs --repo: without it the work tree is read")
 	}
-	return openWorkTree(ctx, a.workDir())
+	if !s.past {
+		return openWorkTree(ctx, a.workDir())
+	}
+	cfg, err := s.load(a)
+	if err != nil {
+		return files{}, nil, err
+	}
+	return openWorkTreeSince(ctx, a.workDir(), gitstore.Identity{Name: cfg.Git.Committer.Name, Email: cfg.Git.Committer.Email})
 }
 
 func (s *source) openBranch(ctx context.Context, a *app) (files, error) {
@@ -65,7 +74,11 @@ func (s *source) openBranch(ctx context.Context, a *app) (files, error) {
 		return files{}, err
 	}
 	snap, err := store.Snapshot(ctx)
-	return files{FS: snap.FS, name: s.branch + " of " + gitstore.Redact(s.repo)}, err
+	f := files{FS: snap.FS, name: s.branch + " of " + gitstore.Redact(s.repo)}
+	if snap.BaseFS != nil {
+		f.base = snap.BaseFS
+	}
+	return f, err
 }
 
 func openWorkTree(ctx context.Context, dir string) (files, func(), error) {
@@ -73,13 +86,32 @@ func openWorkTree(ctx context.Context, dir string) (files, func(), error) {
 	if err != nil {
 		return files{}, nil, err
 	}
+	return readWorkTree(ctx, tree)
+}
+
+// openWorkTreeSince also looks for the newest commit of the committer below HEAD. What
+// cannot be read of the history is as if it were not there.
+func openWorkTreeSince(ctx context.Context, dir string, committer gitstore.Identity) (files, func(), error) {
+	tree, err := gitstore.OpenWorkTree(dir)
+	if err != nil {
+		return files{}, nil, err
+	}
+	_ = tree.FindBase(ctx, committer)
+	return readWorkTree(ctx, tree)
+}
+
+func readWorkTree(ctx context.Context, tree *gitstore.WorkTree) (files, func(), error) {
 	closeTree := func() { _ = tree.Close() }
 	snap, err := tree.Snapshot(ctx)
 	if err != nil {
 		closeTree()
 		return files{}, nil, err
 	}
-	return files{FS: snap.FS, name: tree.Dir(), root: tree.Dir()}, closeTree, nil
+	f := files{FS: snap.FS, name: tree.Dir(), root: tree.Dir()}
+	if snap.BaseFS != nil {
+		f.base = snap.BaseFS
+	}
+	return f, closeTree, nil
 }
 
 // readTree reads what the files say about image streams.

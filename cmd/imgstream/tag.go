@@ -74,6 +74,11 @@ func (t *tagging) run(cmd *cobra.Command, args []string) error {
 	if err := t.checkFlags(cmd, src); err != nil {
 		return err
 	}
+	for _, dest := range dests {
+		if err := checkTag(dest.Tag); err != nil && !t.del { // what is to go may be called anything
+			return err
+		}
+	}
 	if t.insecure {
 		t.noticeInsecure()
 	}
@@ -97,7 +102,7 @@ func (t *tagging) parse(args []string) (src imageSource, dests []stream.Ref, err
 		args = args[1:]
 	}
 	for _, arg := range args {
-		dest, err := parseDestination(arg, t.namespace, t.del)
+		dest, err := parseDestination(arg, t.namespace)
 		if err != nil {
 			return src, nil, err
 		}
@@ -111,7 +116,7 @@ func (t *tagging) checkFlags(cmd *cobra.Command, src imageSource) error {
 	if t.alias && t.del {
 		return usagef("--alias and --delete may not be both specified")
 	}
-	if err := t.valid(); err != nil {
+	if err := t.validPolicy(); err != nil {
 		return err
 	}
 	importing := t.scheduled || t.insecure
@@ -126,12 +131,14 @@ func (t *tagging) checkFlags(cmd *cobra.Command, src imageSource) error {
 		return nil
 	case src.kind != stream.KindDockerImage && importing:
 		return usagef("only container images can have importing flags set")
+	case t.alias && importing:
+		return usagef("cannot set a container image tag as an alias and also set import flags")
 	case t.alias && src.kind == stream.KindDockerImage:
-		return usagef("cannot set a container image tag as an alias and also set import flags: --alias follows a tag of a stream")
+		return usagef("--alias follows a tag of a stream, and %s is an image in a registry: write STREAM:TAG", src.spec)
 	case t.alias && src.kind != stream.KindImageStreamTag:
 		return usagef("--alias follows a tag of a stream, and %s is an image: write STREAM:TAG", src.ref.Digest)
 	}
-	return nil
+	return t.validMode()
 }
 
 func (t *tagging) compute(f files, tree *stream.Tree, src imageSource, dests []stream.Ref) (change, error) {
@@ -186,12 +193,20 @@ func (t *tagging) from(tree *stream.Tree, src imageSource, dest stream.Ref) (str
 	head := headOf(tree, src.ref)
 	switch {
 	case head == nil:
-		return from, fmt.Errorf("%q is not currently pointing to an image, cannot use it as the source of a tag", src.ref.String())
+		return from, fmt.Errorf("%q is not currently pointing to an image, cannot use it as the source of a tag%s", src.ref.String(), whyNone(tree, src.ref))
 	case head.Image == "":
 		return stream.From{Kind: stream.KindDockerImage, Name: head.DockerImageReference}, nil
 	}
 	from.Kind, from.Name = stream.KindImageStreamImage, src.ref.Name+"@"+head.Image
 	return from, nil
+}
+
+// whyNone is the end of a message that a tag has no image: what to do about it.
+func whyNone(tree *stream.Tree, ref stream.Ref) string {
+	if !hasTag(tree, ref) {
+		return after("\n", similarIn(tree, ref))
+	}
+	return "\nimgstream sync or the daemon gives it one; --alias follows it whatever it has"
 }
 
 // headOf is the image that a tag has now, also one that only an export's status tells; nil
@@ -271,7 +286,8 @@ func (t *tagging) remove(f files, tree *stream.Tree, dests []stream.Ref) (change
 			status[path], removed = nil, true
 		}
 		if !removed {
-			return change{}, fmt.Errorf("imagestreamtags%s %q not found in namespace %s of %s", imageGroup, dest.Name+":"+dest.Tag, dest.Namespace, f.name)
+			return change{}, fmt.Errorf("imagestreamtags%s %q not found in namespace %s of %s%s",
+				imageGroup, dest.Name+":"+dest.Tag, dest.Namespace, f.name, after("\n", similarIn(tree, dest)))
 		}
 		fmt.Fprintf(&out, "Deleted tag %s.\n", dest)
 	}

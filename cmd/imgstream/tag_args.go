@@ -103,9 +103,8 @@ func (p imageParts) kind() string {
 	return stream.KindDockerImage
 }
 
-// parseDestination reads [NAMESPACE/]STREAM:TAG. The name of a tag that is to be deleted
-// is not looked at.
-func parseDestination(s, namespace string, deleted bool) (stream.Ref, error) {
+// parseDestination reads [NAMESPACE/]STREAM:TAG. The form of the tag is for checkTag.
+func parseDestination(s, namespace string) (stream.Ref, error) {
 	ref := stream.Ref{Namespace: namespace}
 	rest := s
 	if ns, name, ok := strings.Cut(s, "/"); ok {
@@ -113,13 +112,17 @@ func parseDestination(s, namespace string, deleted bool) (stream.Ref, error) {
 	}
 	name, tag, ok := strings.Cut(rest, ":")
 	ref.Name, ref.Tag = name, tag
-	switch {
-	case !ok || name == "" || tag == "" || strings.ContainsAny(tag, ":@/") || !stream.IsName(name) || !stream.IsNamespace(ref.Namespace):
+	if !ok || name == "" || tag == "" || strings.ContainsAny(tag, ":@/") || !stream.IsName(name) || !stream.IsNamespace(ref.Namespace) {
 		return ref, usagef("%q must be of the form <stream_name>:<tag>", s)
-	case !deleted && !stream.IsTag(tag):
-		return ref, usagef("invalid tag %q format, tags must start with an alphanumeric character followed by alphanumeric, '.' or '-' characters, and have a maximum of 128 characters", tag)
 	}
 	return ref, nil
+}
+
+func checkTag(tag string) error {
+	if stream.IsTag(tag) {
+		return nil
+	}
+	return usagef("invalid tag %q format, tags must start with an alphanumeric character followed by alphanumeric, '.' or '-' characters, and have a maximum of 128 characters", tag)
 }
 
 // importFlags are how a tag is imported, as the verbs take it.
@@ -128,9 +131,16 @@ type importFlags struct {
 	referencePolicy, importMode    string
 }
 
-// valid refuses values that say nothing (openshift.md 4.1). A policy's name is taken in
-// any case, as oc does.
+// valid refuses values that say nothing (openshift.md 4.1).
 func (i *importFlags) valid() error {
+	if err := i.validPolicy(); err != nil {
+		return err
+	}
+	return i.validMode()
+}
+
+// validPolicy takes a policy's name in any case, as oc does.
+func (i *importFlags) validPolicy() error {
 	switch strings.ToLower(i.referencePolicy) {
 	case "", "source":
 		i.referencePolicy = ""
@@ -139,6 +149,10 @@ func (i *importFlags) valid() error {
 	default:
 		return usagef("reference policy must be set to 'source' or 'local'")
 	}
+	return nil
+}
+
+func (i *importFlags) validMode() error {
 	switch i.importMode {
 	case "", stream.ModeLegacy, stream.ModePreserveOriginal:
 		return nil

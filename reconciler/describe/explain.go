@@ -195,6 +195,12 @@ func state(e *plan.Explained, c plan.Consumer) string {
 			return "differs: not written yet"
 		}
 	}
+	switch {
+	case c.Held:
+		return "held: people changed it, and it stays until the tag moves on"
+	case c.Writes:
+		return "differs: the next pass writes it"
+	}
 	return "differs"
 }
 

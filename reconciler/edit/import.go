@@ -22,6 +22,15 @@ type Import struct {
 	ReferencePolicy, ImportMode string
 }
 
+// ErrAbsent is that there is no such stream or tag.
+var ErrAbsent = errors.New("there is no such stream or tag")
+
+// absentError is ErrAbsent in oc's words.
+type absentError struct{ message string }
+
+func (e *absentError) Error() string        { return e.message }
+func (e *absentError) Is(target error) bool { return target == ErrAbsent }
+
 // Import writes into the specs what an import needs, and gives the tags that it asks for;
 // none where a whole repository is. When the spec says so already, the annotation
 // imgstream.dev/reimport with the moment asks for it.
@@ -32,7 +41,7 @@ func (s *Specs) Import(im Import, moment string) ([]stream.Ref, error) {
 		if err := s.absent(im.Stream); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("no image stream named %q exists, pass --confirm to create and import", im.Stream.Name)
+		return nil, &absentError{fmt.Sprintf("no image stream named %q exists, pass --confirm to create and import", im.Stream.Name)}
 	case st == nil:
 		if _, err := s.Create(im.Stream, false); err != nil {
 			return nil, err
@@ -67,7 +76,7 @@ func source(st *stream.Stream, im Import) (tag, from string, err error) {
 	case entry == nil && im.From == "" && tag == "latest" && st.DockerImageRepository != "":
 		return final, st.DockerImageRepository, nil
 	case entry == nil && im.From == "":
-		return "", "", fmt.Errorf("the tag %q does not exist on the image stream - choose an existing tag to import or use the 'tag' command to create a new tag", tag)
+		return "", "", &absentError{fmt.Sprintf("the tag %q does not exist on the image stream - choose an existing tag to import or use the 'tag' command to create a new tag", tag)}
 	case entry == nil:
 		return final, im.From, nil
 	case entry.From == nil && im.From == "":

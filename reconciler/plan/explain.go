@@ -31,7 +31,9 @@ type Explained struct {
 // Consumer is a binding of a tag.
 type Consumer struct {
 	Use
-	Shows bool // the image that the tag has
+	Shows  bool // the image that the tag has
+	Held   bool // people changed it: it stays until the tag moves on
+	Writes bool // the next pass writes it
 }
 
 // Rank gives the questions that have to be answered before it is known which tag of its
@@ -94,12 +96,20 @@ func (p *Present) Explain(ref stream.Ref, got Answers, now time.Time, fsys fs.FS
 	return e, nil
 }
 
-// uses finds the consumers of the tag.
+// uses finds the consumers of the tag, and what the next pass does with them.
 func (e *Explained) uses(n *Next) {
+	held := map[stream.Pos]bool{}
+	for _, i := range n.held {
+		held[n.problems[i].Pos] = true
+	}
+	writes := n.consumers().writes[e.Ref.Stream()]
 	head := e.Status.Head()
 	for _, u := range n.tip.uses() {
 		if u.Err == nil && u.Ref == e.Ref {
-			e.Consumers = append(e.Consumers, Consumer{Use: u, Shows: head != nil && u.Refused == "" && u.Shows(n.image(n.tags[e.Ref], *head))})
+			c := Consumer{Use: u, Held: held[u.Pos()]}
+			c.Shows = head != nil && u.Refused == "" && u.Shows(n.image(n.tags[e.Ref], *head))
+			c.Writes = slices.ContainsFunc(writes, func(w write) bool { return w.use.Pos() == u.Pos() && w.use.Path == u.Path })
+			e.Consumers = append(e.Consumers, c)
 		}
 	}
 }
