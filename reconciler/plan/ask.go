@@ -71,13 +71,14 @@ func (p *Present) Asks() []Ask {
 
 // Imports are the questions that due tags raise and have does not answer yet, one per
 // distinct reference, sorted. Some answers raise further questions (which tag a policy
-// takes, what a repository has): it is asked again until there are none.
+// takes, what a repository has): it is asked again until there are none. A question whose
+// answer left out what a tag that came later does not know comes again.
 func (p *Present) Imports(due Due, have Answers) []Question {
 	p = p.listed(due, have)
 	asked := map[Import]*Question{}
 	for _, t := range p.order {
 		for _, im := range p.choice(t, due, have).asks {
-			if _, answered := have[im]; !answered {
+			if a, answered := have[im]; !answered || a.Known && !slices.Contains(p.known(t), a.Digest) {
 				p.raise(asked, im, t)
 			}
 		}

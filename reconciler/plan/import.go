@@ -63,7 +63,10 @@ type Answer struct {
 	Digest string // sha256:… or sha512:…; "" when Failure is set
 	Index  string // the index that Digest was taken from; "" unless Legacy took it from one
 
-	// What Digest holds; empty for a digest that was known.
+	// Known says that Digest is one that the Question knew: what follows is not all there.
+	Known bool
+
+	// What Digest holds.
 	Platforms []stream.Platform     // of the image, or of the index; none when they could not be read
 	Image     *stream.ImageMetadata // as Fit gives it, with its environment; nil when it could not be read
 	Labels    Labels                // empty when they could not be read

@@ -105,14 +105,14 @@ func TestWhatImagesSay(t *testing.T) {
 		"an image":         {plan.Question{Import: plan.Import{Reference: "image:1"}}, plan.Answer{Digest: digestOf(t, arm), Image: says(t, arm), Platforms: all[1:]}},
 		"an index":         {plan.Question{Import: plan.Import{Reference: "index:1"}}, plan.Answer{Digest: digestOf(t, index), Image: saysIndex(t, index, says(t, amd)), Platforms: all}},
 		"by preference":    {plan.Question{Import: plan.Import{Reference: "index:1", Prefer: "linux/s390x,linux/arm64"}}, plan.Answer{Digest: digestOf(t, index), Image: saysIndex(t, index, says(t, arm)), Platforms: all}},
-		"known":            {plan.Question{Import: plan.Import{Reference: "index:1"}, Known: []string{digestOf(t, index)}}, plan.Answer{Digest: digestOf(t, index)}},
+		"known":            {plan.Question{Import: plan.Import{Reference: "index:1"}, Known: []string{digestOf(t, index)}}, plan.Answer{Digest: digestOf(t, index), Known: true}},
 		"Legacy":           {plan.Question{Import: plan.Import{Reference: "index:1", Legacy: true}}, plan.Answer{Digest: digestOf(t, amd), Index: digestOf(t, index), Image: says(t, amd), Platforms: all}},
 		"Legacy, arch":     {plan.Question{Import: plan.Import{Reference: "index:1", Legacy: true, Prefer: "/arm64,linux/amd64"}}, plan.Answer{Digest: digestOf(t, arm), Index: digestOf(t, index), Image: says(t, arm), Platforms: all}},
 		"Legacy, no such":  {plan.Question{Import: plan.Import{Reference: "index:1", Legacy: true, Prefer: "windows/"}}, plan.Answer{Digest: digestOf(t, amd), Index: digestOf(t, index), Image: says(t, amd), Platforms: all}},
 		"Legacy, an image": {plan.Question{Import: plan.Import{Reference: "image:1", Legacy: true}}, plan.Answer{Digest: digestOf(t, arm), Image: says(t, arm), Platforms: all[1:]}},
 		"Legacy, the index known as an image": {
 			plan.Question{Import: plan.Import{Reference: "index:1", Legacy: true}, Known: []string{digestOf(t, index), digestOf(t, amd)}},
-			plan.Answer{Digest: digestOf(t, amd), Index: digestOf(t, index), Platforms: all},
+			plan.Answer{Digest: digestOf(t, amd), Index: digestOf(t, index), Known: true, Platforms: all},
 		},
 		"Legacy, by digest": {
 			plan.Question{Import: plan.Import{Reference: "index@" + digestOf(t, index), Legacy: true}, Known: []string{digestOf(t, index)}},
@@ -141,7 +141,7 @@ func TestLegacyOfAnIndexThatDidNotMove(t *testing.T) {
 	r.store(t, "a/x:1", index)
 	im := plan.Import{Reference: r.host + "/a/x:1", Legacy: true}
 	known := plan.Question{Import: im, Known: []string{digestOf(t, amd)}, Children: map[string]string{digestOf(t, index): digestOf(t, amd)}}
-	want := plan.Answer{Digest: digestOf(t, amd), Index: digestOf(t, index)}
+	want := plan.Answer{Digest: digestOf(t, amd), Index: digestOf(t, index), Known: true}
 	wantAnswer(t, newClient(t, Options{}).Resolve(t.Context(), known), want)
 	r.wantRequests(t, map[string]int{"HEAD 1": 1})
 
@@ -185,7 +185,7 @@ func TestExists(t *testing.T) {
 	c := newClient(t, Options{})
 	q := plan.Question{Import: plan.Import{Reference: r.host + "/a/x@" + digest, Exists: true}, Known: []string{digest}}
 	for range 2 {
-		wantAnswer(t, c.Resolve(t.Context(), q), plan.Answer{Digest: digest})
+		wantAnswer(t, c.Resolve(t.Context(), q), plan.Answer{Digest: digest, Known: true})
 	}
 	r.wantRequests(t, map[string]int{"HEAD " + digest: 2})
 

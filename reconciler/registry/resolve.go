@@ -69,9 +69,9 @@ func (c *Client) resolve(ctx context.Context, q plan.Question) plan.Answer {
 func recorded(q plan.Question, digest string, index bool) (plan.Answer, bool) {
 	if q.Import.Legacy && index {
 		child := q.Children[digest]
-		return plan.Answer{Digest: child, Index: digest}, child != ""
+		return plan.Answer{Digest: child, Index: digest, Known: true}, child != ""
 	}
-	return plan.Answer{Digest: digest}, slices.Contains(q.Known, digest)
+	return plan.Answer{Digest: digest, Known: true}, slices.Contains(q.Known, digest)
 }
 
 // parse reads a fully qualified reference. A host that may be asked without TLS is
@@ -195,7 +195,7 @@ func (c *Client) taken(ctx context.Context, index name.Digest, child string, a p
 		return plan.Answer{}, errNoImages
 	}
 	a = plan.Answer{Digest: child, Index: index.DigestStr(), Platforms: a.Platforms}
-	if slices.Contains(q.Known, child) {
+	if a.Known = slices.Contains(q.Known, child); a.Known {
 		return a, nil
 	}
 	ct, err := c.content(ctx, index.Context().Digest(child), nil)
