@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
@@ -12,14 +13,15 @@ import (
 // still has it (semantics.md 3).
 const daily = 24 * time.Hour
 
-// used are the tags whose head some consumer shows by its digest.
-func (p *Present) used() map[stream.Ref]bool {
+// used are the tags whose head some consumer shows by its digest, other than those that
+// are about to go.
+func (p *Present) used(going map[stream.Pos]bool) map[stream.Ref]bool {
 	used := map[stream.Ref]bool{}
 	for _, f := range p.tip.files() {
 		for _, u := range f.Uses {
 			of := bind(p.settings(), f.Path, u)
 			t := p.tags[of.Ref]
-			if of.Err != nil || t == nil || used[of.Ref] {
+			if of.Err != nil || t == nil || used[of.Ref] || going[of.Pos()] {
 				continue
 			}
 			if head := imageOf(t.cur.Head()); head != "" && u.Digest() == head {
@@ -34,7 +36,7 @@ func (p *Present) used() map[stream.Ref]bool {
 // metadata, so that an older image that came back is described by the pass that finds it.
 // The images of an export are left alone until somebody shows them.
 func (p *Present) looksFor() map[stream.Ref]bool {
-	all := p.used()
+	all := p.used(nil)
 	for _, t := range p.order {
 		if head := t.cur.Head(); imageOf(head) != "" && head.Cause != stream.CauseAdopt && !p.isDescribed(head.Image) {
 			all[t.ref] = true
@@ -120,22 +122,39 @@ func lost(st *stream.Status) *stream.Condition {
 	return &st.Conditions[i]
 }
 
-// watched adds and takes away the condition of an image that consumers show and its
-// registry no longer has. A registry that does not say whether it has it changes nothing.
-func (n *Next) watched(t *tag, st *stream.Status) *stream.Status {
-	if !n.inUse()[t.ref] && lost(st) == nil {
-		return st
+// watch adds and takes away the conditions of images that consumers show and whose
+// registry no longer has them. A registry that does not say whether it has one changes
+// nothing.
+func (n *Next) watch() {
+	going := map[stream.Pos]bool{}
+	for _, writes := range n.consumers().writes {
+		for _, w := range writes {
+			if w.do == kustomize.Remove {
+				going[w.use.Pos()] = true
+			}
+		}
 	}
+	used, there := n.used(going), present(n.got)
+	for _, t := range n.order {
+		if st := n.final[t.ref]; used[t.ref] || lost(st) != nil {
+			n.final[t.ref] = n.watched(t, st, used[t.ref], there)
+		}
+	}
+}
+
+// watched is a status with the condition, or without it; there are the images that
+// imports just found.
+func (n *Next) watched(t *tag, st *stream.Status, used bool, there map[string]bool) *stream.Status {
 	a, may := n.check(t)
 	message := fmt.Sprintf("dockerimage.image.openshift.io %q not found", a.Import.Reference)
 	gone := lost(st) != nil && lost(st).Message == message
 	switch answer, answered := n.got[a.Import]; {
-	case n.there[a.Import.Reference], answered && answer.Failure == nil:
+	case there[a.Import.Reference], answered && answer.Failure == nil:
 		gone = false
 	case answered && answer.Failure.Reason == stream.ReasonNotFound:
 		gone = true
 	}
-	if gone = gone && may && sameHead(st.Head(), t.cur.Head()) && n.inUse()[t.ref]; gone {
+	if gone = gone && may && sameHead(st.Head(), t.cur.Head()) && used; gone {
 		n.report(t, stream.Error, a.Import.Reference+" is shown by consumers, and its registry no longer has it", "push it again, or let the tag move to an image that is there")
 	}
 	if gone && lost(st) != nil && lost(st).Message == message || !gone && lost(st) == nil {
@@ -149,12 +168,4 @@ func (n *Next) watched(t *tag, st *stream.Status) *stream.Status {
 		})
 	}
 	return next
-}
-
-// inUse decides once, see used.
-func (n *Next) inUse() map[stream.Ref]bool {
-	if n.inuse == nil {
-		n.inuse, n.there = n.used(), present(n.got)
-	}
-	return n.inuse
 }

@@ -28,11 +28,9 @@ type Next struct {
 	held     []int            // of problems: the consumers that people changed
 	tookBack []int            // of problems: the tags whose head people took back
 
-	wanted   map[Copy]bool       // by what moves and what is written
-	bindings *consumers          // decided once
-	spelled  *bool               // see inForce
-	inuse    map[stream.Ref]bool // see inUse
-	there    map[string]bool     // images that imports found
+	wanted   map[Copy]bool // by what moves and what is written
+	bindings *consumers    // decided once
+	spelled  *bool         // see inForce
 }
 
 // Next computes the next status of every tag from the present and the answers. blame
@@ -56,6 +54,7 @@ func (p *Present) Next(due Due, got Answers, blame map[string]string, own map[st
 		// An image that arrives in this pass may be one that a spec names: look again
 		// while that finds more.
 		if n.unfound == 0 || before != nil && n.unfound == before.unfound {
+			n.watch()
 			return n
 		}
 		before = n
@@ -72,7 +71,7 @@ func (n *Next) status(ref stream.Ref) *stream.Status {
 		return nil
 	}
 	n.final[ref] = t.cur // what a cycle sees
-	st := n.watched(t, n.decide(t, n.recorded(t)))
+	st := n.decide(t, n.recorded(t))
 	n.final[ref] = st
 	return st
 }
