@@ -85,18 +85,20 @@ func (p *Present) checks(due Due, have Answers) []Question {
 }
 
 // leaves reports whether an import just found another image for a tag, or for the one
-// that it follows.
+// that it follows, and nothing that is known keeps it from it.
 func (p *Present) leaves(t *tag, due Due, have Answers) bool {
-	source := t
-	for range len(p.order) { // a circle ends too
+	way := []*tag{t}
+	for source := t; len(way) <= len(p.order); way = append(way, source) { // a circle ends too
 		ref, follows := p.follows(source.ref)
-		if !follows || p.tags[ref] == nil {
+		if source = p.tags[ref]; !follows || source == nil {
 			break
 		}
-		source = p.tags[ref]
 	}
-	a := have[p.choice(source, due, have).image]
-	return a.Digest != "" && a.Digest != t.cur.Head().Image && source.rejection(source.cur, a.Digest) == nil
+	a := have[p.choice(way[len(way)-1], due, have).image]
+	return a.Digest != "" && a.Digest != t.cur.Head().Image && !slices.ContainsFunc(way, func(t *tag) bool {
+		_, paused := t.paused()
+		return paused || failed(t.cur) || p.minAge(t) > 0 || t.rejection(t.cur, a.Digest) != nil
+	})
 }
 
 // present are the images that imports just found, as pull specs by digest.
