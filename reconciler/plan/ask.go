@@ -119,7 +119,7 @@ func (p *Present) raise(asked map[Import]*Question, im Import, t *tag) {
 
 // known are the digests of which a tag needs no content: those that were verified when
 // they were recorded, and are described as the settings want it. What is rejected is
-// never recorded.
+// not recorded as long as the source is the same.
 func (p *Present) known(t *tag) []string {
 	var all []string
 	for _, i := range itemsOf(t.cur) {
@@ -127,7 +127,10 @@ func (p *Present) known(t *tag) []string {
 			all = append(all, i.Image)
 		}
 	}
-	return append(all, rejectedOf(t.cur)...)
+	if t.cur != nil && t.cur.Source.Same(t.source()) {
+		all = append(all, rejectedOf(t.cur)...)
+	}
+	return all
 }
 
 // children are the images that a tag took from an index, by the digest of the index, if
