@@ -38,14 +38,15 @@ func (p *Present) addRepositories() {
 	}
 }
 
-// addListed adds the tags that came of a repository before.
+// addListed adds the tags that came of a repository before. Of a status that people
+// removed, there must be something to take back.
 func (p *Present) addListed(r *repository) {
 	for _, view := range []*View{p.tip, p.base} {
 		if view == nil {
 			continue
 		}
 		for _, st := range view.Tree.StatusesOf(r.stream) {
-			if !r.stream.HasListed(st) {
+			if !r.stream.HasListed(st) || view == p.base && st.Head() == nil && len(st.Rejected) == 0 {
 				continue
 			}
 			spec := r.stream.Listed(st.Ref.Tag)
