@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"hash/fnv"
 	"strings"
 	"time"
 
@@ -90,42 +89,58 @@ func (s *schedule) retryAt(a plan.Ask, now time.Time) time.Time {
 
 // phase counts the due times of a tag up to t.
 func (s *schedule) phase(a plan.Ask, t time.Time) int64 {
-	return phase(key(a), s.interval(a), t)
+	return phase(keyOf(a), s.interval(a), t)
 }
 
-// key is what the phase of an Ask is a hash of: the tag, or the image that is looked for,
-// which several tags may have.
-func key(a plan.Ask) string {
+// key is what the phase of an Ask comes from: FNV-1a of the tag, or of the image that is
+// looked for, which several tags may have. It is computed for every tag after every pass,
+// and so without an allocation.
+type key uint64
+
+func keyOf(a plan.Ask) key {
 	if a.Import.Exists {
-		return a.Import.Reference
+		return newKey(a.Import.Reference)
 	}
-	return a.Ref.String()
+	return keyOfRef(a.Ref)
 }
 
-func phase(key string, every time.Duration, t time.Time) int64 {
-	interval := int64(every)
-	return floorDiv(t.UnixNano()-offset(key, interval), interval)
+// keyOfRef is the key of ref.String(), of a stream or a tag.
+func keyOfRef(ref stream.Ref) key {
+	if ref.Tag == "" {
+		return newKey(ref.Namespace, "/", ref.Name)
+	}
+	return newKey(ref.Namespace, "/", ref.Name, ":", ref.Tag)
+}
+
+func newKey(parts ...string) key {
+	k := key(14695981039346656037)
+	for _, part := range parts {
+		for i := range len(part) {
+			k = (k ^ key(part[i])) * 1099511628211
+		}
+	}
+	return k
+}
+
+func phase(k key, every time.Duration, t time.Time) int64 {
+	return floorDiv(t.UnixNano()-offset(k, every), int64(every))
 }
 
 // DueAfter is the first time after t at which a tag, or a stream's repository, is asked
 // for that is asked for so often. It is the same for everybody.
 func DueAfter(ref stream.Ref, every time.Duration, t time.Time) time.Time {
-	return dueAfter(ref.String(), every, t)
+	return dueAfter(keyOfRef(ref), every, t)
 }
 
-func dueAfter(key string, every time.Duration, t time.Time) time.Time {
-	at := (phase(key, every, t)+1)*int64(every) + offset(key, int64(every))
+func dueAfter(k key, every time.Duration, t time.Time) time.Time {
+	at := (phase(k, every, t)+1)*int64(every) + offset(k, every)
 	return t.Add(time.Duration(at - t.UnixNano()))
 }
 
 func (s *schedule) interval(a plan.Ask) time.Duration { return max(a.Interval, s.minimum) }
 
 // offset is where in its interval a key is due.
-func offset(key string, interval int64) int64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(key))
-	return int64(h.Sum64() % uint64(interval))
-}
+func offset(k key, every time.Duration) int64 { return int64(uint64(k) % uint64(every)) }
 
 func floorDiv(a, b int64) int64 {
 	q := a / b
@@ -173,7 +188,7 @@ func (s *schedule) next() time.Time {
 			earlier(a.Ripe)
 		}
 		if a.Interval > 0 {
-			earlier(dueAfter(key(a), s.interval(a), s.since))
+			earlier(dueAfter(keyOf(a), s.interval(a), s.since))
 		}
 	}
 	return next
