@@ -93,6 +93,8 @@ var parseCases = []struct{ name, in, want string }{
 	},
 	{"heredoc of CRLF", "RUN <<EOF\r\nFROM b\r\nEOF\r\nFROM c\r\n", "4 FROM[0]  \"c\"\n"},
 	{"no heredocs", "LABEL a=<<EOF\nFROM a\nRUN cat <<<x\nRUN \"<<EOF\"\nRUN a<<EOF\nRUN <<''\nFROM b\n", "2 FROM[0]  \"a\"\n7 FROM[1]  \"b\"\n"},
+	{"blanks before the name of a heredoc", "RUN <<  EOF\nFROM a\nEOF\nRUN <<- X\nFROM b\nRUN << <<Y\nFROM c\n", "5 FROM[0]  \"b\"\n7 FROM[1]  \"c\"\n"},
+	{"a quote without end is the shell's", "RUN echo <<EOF \"\nFROM b\n", "2 FROM[0]  \"b\"\n"},
 	{"heredoc without end", "FROM a\nRUN <<EOF\nFROM b\n", "error: the heredoc EOF has no end\n"},
 	{"ARG", "ARG BASE=python:3.12\nARG \"X\"\nFROM ${BASE}\n", strings.Join([]string{
 		"1 ARG[0] BASE \"python:3.12\"",

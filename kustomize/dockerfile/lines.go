@@ -164,7 +164,7 @@ func (p *parser) continued(line string) (text string, goesOn bool) {
 	return bare[:n-1], true
 }
 
-var heredoc = regexp.MustCompile(`^\d*<<(-?)([^<]+)$`)
+var heredoc = regexp.MustCompile(`^\d*<<(-?)[ \t\v\f\r]*([^<]*)$`)
 
 // skipHeredocs passes over the texts that follow an instruction.
 func (p *parser) skipHeredocs(in instruction) error {
@@ -177,7 +177,11 @@ func (p *parser) skipHeredocs(in instruction) error {
 	default:
 		return nil
 	}
-	for _, w := range words(rest, '\\') {
+	all, whole := words(rest, '\\')
+	if !whole {
+		return nil // BuildKit leaves such a line to the shell
+	}
+	for _, w := range all {
 		m := heredoc.FindStringSubmatch(rest[w.start:w.end])
 		if m == nil {
 			continue
@@ -221,9 +225,8 @@ func cutWord(s string) (word, rest string) {
 type word struct{ start, end int }
 
 // words are the words of a shell line: blanks in quotes, or behind the escape character,
-// separate none.
-func words(s string, escape byte) []word {
-	var all []word
+// separate none, nor do those directly behind <<. A quote that does not end makes it not whole.
+func words(s string, escape byte) (all []word, whole bool) {
 	start, quote := -1, byte(0)
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -244,10 +247,12 @@ func words(s string, escape byte) []word {
 			quote = c
 		case c == quote:
 			quote = 0
+		case quote == 0 && strings.HasPrefix(s[i:], "<<"):
+			i = len(s) - len(strings.TrimLeft(s[i+2:], blanks)) - 1
 		}
 	}
 	if start >= 0 {
 		all = append(all, word{start, len(s)})
 	}
-	return all
+	return all, quote == 0
 }

@@ -48,7 +48,7 @@ func (r *reader) from(in instruction, rest string, offset int) {
 
 // arg reads ARG NAME=VALUE.
 func (r *reader) arg(in instruction, rest string, offset int) {
-	all := words(rest, r.escape)
+	all, _ := words(rest, r.escape)
 	for _, w := range all {
 		name, value, ok := strings.Cut(rest[w.start:w.end], "=")
 		ref := Reference{Keyword: "ARG", Index: r.args, Name: name, First: in.line, Line: in.line}
