@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,183 +14,61 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
 )
 
-// world is a repository with people, registries and imgstream at work.
-type world struct {
-	t       *rapid.T
-	tip     fstest.MapFS
-	base    fstest.MapFS   // imgstream's last push; nil before the first
-	history []fstest.MapFS // every tree there ever was
-	digests map[string]string
-	now     time.Time
-}
-
-const (
-	streams  = 3
-	tags     = 3
-	sources  = 4
-	variants = 6
-)
-
+// TestProperties searches worlds for violations of what holds for every pass.
 func TestProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{t: t, tip: fstest.MapFS{}, digests: map[string]string{}, now: noon}
-		for i := range streams {
-			w.writeSpec(i)
-		}
-		w.writeConsumers()
+		w := newWorld(t)
+		do := func(f func()) func(*rapid.T) { return func(t *rapid.T) { w.t = t; f() } }
 		t.Repeat(map[string]func(*rapid.T){
-			"pass":     func(t *rapid.T) { w.t = t; w.pass() },
-			"registry": func(t *rapid.T) { w.t = t; w.moveRegistry() },
-			"spec":     func(t *rapid.T) { w.t = t; w.writeSpec(rapid.IntRange(0, streams-1).Draw(t, "stream")); w.keep() },
-			"revert":   func(t *rapid.T) { w.t = t; w.revertFile() },
-			"rewind":   func(t *rapid.T) { w.t = t; w.rewind() },
-			"hand":     func(t *rapid.T) { w.t = t; w.editConsumer() },
-			"rollback": func(t *rapid.T) { w.t = t; w.rollback() },
-			"hours":    func(*rapid.T) { w.now = w.now.Add(2 * time.Hour) },
+			"pass":     do(w.pass),
+			"registry": do(w.moveRegistry),
+			"lost":     do(w.breakRegistry),
+			"spec":     do(func() { w.writeSpec(w.number(streams, "stream")); w.keep() }),
+			"settings": do(w.writeSettings),
+			"revert":   do(w.revertFile),
+			"rewind":   do(w.rewind),
+			"hand":     do(w.editConsumer),
+			"rollback": do(w.rollback),
+			"resume":   do(w.resume),
+			"hours":    do(func() { w.now = w.now.Add(2 * time.Hour) }),
 		})
+		w.t = t
 		w.pass()
 		w.checkFollowers()
+		w.pass()
+		w.checkDescribed()
 	})
 }
 
-func (w *world) keep() { w.history = append(w.history, maps.Clone(w.tip)) }
-
-// writeSpec gives a stream random tags: images, followers within and across streams
-// (circles and missing sources included), pins.
-func (w *world) writeSpec(i int) {
-	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: image.openshift.io/v1\nkind: ImageStream\nmetadata: {name: s%d}\nspec:\n  tags:\n", i)
-	minAge := func() {
-		if rapid.IntRange(0, 2).Draw(w.t, "waits") == 0 {
-			b.WriteString("    annotations: {imgstream.dev/min-age: 3h}\n")
-		}
-	}
-	for tag := range tags {
-		fmt.Fprintf(&b, "  - name: t%d\n", tag)
-		switch rapid.IntRange(0, 5).Draw(w.t, "kind") {
-		case 0, 1:
-			fmt.Fprintf(&b, "    from: {kind: DockerImage, name: \"r.io/app:%d\"}\n", rapid.IntRange(0, sources-1).Draw(w.t, "source"))
-			fmt.Fprintf(&b, "    importPolicy: {scheduled: %v}\n", rapid.Bool().Draw(w.t, "scheduled"))
-			minAge()
-		case 2, 3:
-			fmt.Fprintf(&b, "    from: {kind: ImageStreamTag, name: \"s%d:t%d\"}\n", rapid.IntRange(0, streams).Draw(w.t, "followed"), rapid.IntRange(0, tags-1).Draw(w.t, "tag"))
-			minAge()
-		case 4:
-			fmt.Fprintf(&b, "    from: {kind: ImageStreamImage, name: \"s%d@%s\"}\n", rapid.IntRange(0, streams-1).Draw(w.t, "pinned"), digest(rapid.IntRange(0, variants-1).Draw(w.t, "digest"))[:9])
-		default:
-			fmt.Fprintf(&b, "    annotations: {imgstream.dev/paused: freeze}\n    from: {kind: DockerImage, name: \"r.io/app:0\"}\n")
-		}
-	}
-	w.tip[fmt.Sprintf("imagestreams/s%d.yaml", i)] = &fstest.MapFile{Data: []byte(b.String())}
+// computed is what a pass comes to, and the answers that it rests on.
+type computed struct {
+	*plan.Outcome
+	got plan.Answers
 }
 
-func (w *world) writeConsumers() {
-	var b strings.Builder
-	b.WriteString("images:\n")
-	for i := range streams * tags {
-		fmt.Fprintf(&b, "- name: c%d # {\"$imagestream\": \"s%d:t%d\"}\n  newTag: x\n", i, i/tags, i%tags)
-	}
-	w.tip["apps/kustomization.yaml"] = &fstest.MapFile{Data: []byte(b.String())}
-	w.keep()
-}
-
-func digest(i int) string { return "sha256:" + strings.Repeat(fmt.Sprint(i), 64) }
-
-// loop is an image that was built from a commit of imgstream.
-var loop = digest(5)
-
-// builtFrom gives each image a commit of its own.
-func builtFrom(image string) plan.Labels { return plan.Labels{Revision: image[len("sha256:"):][:40]} }
-
-// moveRegistry makes a reference point elsewhere, or its lookup fail.
-func (w *world) moveRegistry() {
-	ref := fmt.Sprintf("r.io/app:%d", rapid.IntRange(0, sources-1).Draw(w.t, "source"))
-	w.digests[ref] = rapid.SampledFrom([]string{
-		digest(0), digest(1), digest(2), digest(3), digest(4), digest(5), "", stream.ReasonNotFound,
-	}).Draw(w.t, "points to")
-}
-
-// revertFile is a person who takes one file back to what it was at some time.
-func (w *world) revertFile() {
-	then := rapid.SampledFrom(w.history).Draw(w.t, "then")
-	path := rapid.SampledFrom(slices.Sorted(maps.Keys(w.tip))).Draw(w.t, "file")
-	if old, ok := then[path]; ok {
-		w.tip[path] = old
-	} else {
-		delete(w.tip, path)
-	}
-	w.keep()
-}
-
-func (w *world) rewind() {
-	w.tip = maps.Clone(rapid.SampledFrom(w.history).Draw(w.t, "then"))
-	w.keep()
-}
-
-func (w *world) editConsumer() {
-	f, ok := w.tip["apps/kustomization.yaml"]
-	if !ok {
-		return
-	}
-	old := digest(rapid.IntRange(0, variants-1).Draw(w.t, "old"))
-	edited := strings.Replace(string(f.Data), old, digest(rapid.IntRange(0, variants-1).Draw(w.t, "new")), 1)
-	w.tip["apps/kustomization.yaml"] = &fstest.MapFile{Data: []byte(edited)}
-	w.keep()
-}
-
-// rollback is a person who takes a tag back, and commits what imgstream wrote.
-func (w *world) rollback() {
-	s := readView(w.t, w.tip)
-	ref := stream.Ref{
-		Namespace: stream.DefaultNamespace,
-		Name:      fmt.Sprintf("s%d", rapid.IntRange(0, streams-1).Draw(w.t, "stream")),
-		Tag:       fmt.Sprintf("t%d", rapid.IntRange(0, tags-1).Draw(w.t, "tag")),
-	}
-	to := rapid.SampledFrom([]string{"", "-1", "-2", digest(0)[:9], digest(1)}).Draw(w.t, "to")
-	r, err := plan.NewRollback(&s.View, plan.Operator{}, ref, to)
-	if err != nil {
-		return
-	}
-	w.tip[r.Path] = &fstest.MapFile{Data: r.Status(w.now).Encode()}
-	w.keep()
-	w.pass()
-	w.checkRolledBack(r, ref)
-}
-
-// checkRolledBack runs passes with every registry serving the image that was left: it
-// must not come back, and the next other one must come.
-func (w *world) checkRolledBack(r *plan.Rollback, ref stream.Ref) {
-	for range 3 {
-		if head := status(w.tip, r.Path).Head(); head == nil || head.Image == r.Left.Image {
-			w.t.Fatalf("%s: %s was rolled back and is back", ref, r.Left.Image)
-		}
-		w.pass()
-	}
-}
-
-// compute is a pass without its effect.
-func (w *world) compute(tip, base fs.FS, now time.Time) *plan.Outcome {
+// compute is a pass without its effect. Where it is one again over what another left, the
+// registries do not say whether they have an image: the other could not ask that of what
+// it moved to.
+func (w *world) compute(tip, base fs.FS, due plan.Due, now time.Time, again bool) computed {
 	view := func(tree fs.FS) *plan.View { return &readView(w.t, tree).View }
 	var was *plan.View
 	if w.base != nil {
 		was = view(base)
 	}
-	present := plan.Look(view(tip), was, plan.Operator{})
-	due := plan.Ripe(now, plan.Always)
+	present := plan.Look(view(tip), was, w.operator, w.hints...)
+	due = plan.Ripe(now, due)
 	got, blame := plan.Answers{}, map[string]string{}
-	for _, q := range present.Imports(due, nil) {
-		switch d := w.digests[q.Import.Reference]; d {
-		case "":
-			got[q.Import] = plan.Answer{Failure: &plan.Failure{Message: "down"}}
-		case stream.ReasonNotFound:
-			got[q.Import] = plan.Answer{Failure: &plan.Failure{Reason: d, Message: "gone"}}
-		default:
-			got[q.Import] = plan.Answer{Digest: d, Labels: builtFrom(d)}
+	for questions := present.Imports(due, got); len(questions) > 0; questions = present.Imports(due, got) {
+		for _, q := range questions {
+			if got[q.Import] = w.answer(q); again && q.Import.Exists {
+				got[q.Import] = failure("")
+			}
 		}
 	}
 	for _, path := range present.Reverted() {
@@ -199,11 +78,22 @@ func (w *world) compute(tip, base fs.FS, now time.Time) *plan.Outcome {
 	for _, revision := range present.Revisions(due, got) {
 		own[revision] = revision == builtFrom(loop).Revision
 	}
-	out, err := present.Next(due, got, blame, own, now).Edits(tip)
-	if err != nil {
-		w.t.Fatal(err)
+	made := plan.Copies{}
+	for {
+		next := present.Copied(made).Next(due, got, blame, own, now)
+		wanted := next.Copies()
+		for _, c := range wanted {
+			made[c] = w.uncopied[c.To]
+		}
+		if len(wanted) > 0 {
+			continue
+		}
+		out, err := next.Edits(tip)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return computed{out, got}
 	}
-	return out
 }
 
 func readView(t *rapid.T, tree fs.FS) *survey.Survey {
@@ -222,80 +112,159 @@ func apply(tip fstest.MapFS, out *plan.Outcome) fstest.MapFS {
 	return after
 }
 
-// pass runs a pass and searches for violations: of determinism, of isolation from a
-// broken file, of the fixpoint, of what people took back.
+// pass runs a pass and checks what it did.
 func (w *world) pass() {
 	w.now = w.now.Add(time.Minute)
-	out := w.compute(w.tip, w.base, w.now)
-	after := apply(w.tip, out)
-	if diff := cmp.Diff(out.Changes, w.compute(w.tip, w.base, w.now).Changes); diff != "" {
-		w.t.Fatalf("the same values give other bytes:\n%s", diff)
+	out := w.compute(w.tip, w.base, plan.Always, w.now, false)
+	after := apply(w.tip, out.Outcome)
+	w.problems = out.Problems
+	if diff := cmp.Diff(out.Changes, w.compute(w.tip, w.base, plan.Always, w.now, false).Changes); diff != "" {
+		w.fatalf("the same values give other bytes:\n%s", diff)
 	}
-	w.checkIsolation(after)
+	w.checkPlaces(out)
+	w.checkIsolation(out, after)
 	w.checkRejections(after)
+	w.checkHistories(after)
+	w.checkHolds(after)
+	w.checkImages(out, after)
 	if len(out.Changes) > 0 || w.base == nil {
 		w.base = after
 	}
-	w.tip = after
+	w.tip, w.hints = after, nil
 	w.keep()
-	again := w.now.Add(time.Hour)
-	if ripe := out.Ripe; len(out.Changes) == 0 && !ripe.IsZero() && ripe.Before(again) {
-		again = ripe.Add(-time.Second) // an image that waited is not to be taken before
-	} else if len(out.Changes) > 0 {
-		again = w.now
+	w.checkFixpoint(out)
+}
+
+// checkFixpoint runs a second pass at the same moment, with everything due and the same
+// answers, and one an hour later with nothing due but what waited.
+func (w *world) checkFixpoint(out computed) {
+	if again := w.compute(w.tip, w.base, plan.Always, w.now, true); len(again.Changes) > 0 && !w.respells(again) {
+		w.fatalf("a second pass at once commits:\n%s", show(again.Changes[0]))
 	}
-	if again := w.compute(w.tip, w.base, again); len(again.Changes) > 0 {
-		w.t.Fatalf("a second pass commits:\n%s", again.Changes[0].Message)
+	later := w.now.Add(time.Hour)
+	if ripe := out.Ripe; !ripe.IsZero() && !ripe.After(later) {
+		later = ripe.Add(-time.Second) // an image that waited is not to be taken before
+	}
+	if again := w.compute(w.tip, w.base, func(plan.Ask) bool { return false }, later, true); len(again.Changes) > 0 && !w.respells(again) {
+		w.fatalf("a second pass with nothing due commits:\n%s", show(again.Changes[0]))
 	}
 }
 
-// checkIsolation adds a broken spec and a broken consumer: nothing else may change by that.
-func (w *world) checkIsolation(want fstest.MapFS) {
+// respells reports whether nothing is written but consumers that get the same image from
+// the local registry: one that people held in the other spelling is, where no other
+// consumer shows that the registry is not new.
+func (w *world) respells(out computed) bool {
+	for _, c := range out.Changes {
+		for path, data := range c.Files {
+			was, there := w.tip[path]
+			if len(c.Moves) > 0 || !there || w.operator.LocalRegistry == "" || strings.Count(string(was.Data), "sha256:") != strings.Count(string(data), "sha256:") {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func show(c plan.Change) string {
+	var b strings.Builder
+	b.WriteString(c.Message)
+	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
+		fmt.Fprintf(&b, "-- %s --\n%s", path, c.Files[path])
+	}
+	return b.String()
+}
+
+// checkPlaces finds what is written where nothing is to be written.
+func (w *world) checkPlaces(out computed) {
+	for _, c := range out.Changes {
+		for path, data := range c.Files {
+			_, isStatus := stream.ParseStatusPath("imagestreams/status", path)
+			_, isImage := stream.ParseImagePath("imagestreams/status", path)
+			_, there := w.tip[path]
+			switch {
+			case isStatus && data != nil, isImage:
+			case (path == consumerFile || path == lookupFile) && there && data != nil:
+			case slices.Contains(c.Created, path) && !there:
+			default:
+				w.fatalf("%s is written:\n%s", path, show(c))
+			}
+			if before, ok := w.tip[path]; ok && bytes.Equal(before.Data, data) && isImage {
+				w.fatalf("%s is written anew:\n%s", path, show(c))
+			}
+		}
+	}
+}
+
+// checkIsolation adds a broken spec, a broken consumer and a broken status: nothing else
+// may change by that, but that no image is known to be named by nobody, and that a push
+// creates no stream, which may stand in the broken spec.
+func (w *world) checkIsolation(out computed, want fstest.MapFS) {
+	const brokenStatus = "imagestreams/status/default/broken/t.yaml"
 	broken := maps.Clone(w.tip)
-	broken["imagestreams/broken.yaml"] = &fstest.MapFile{Data: []byte("kind: ImageStream\n\t- {")}
+	if !slices.ContainsFunc(out.Changes, func(c plan.Change) bool { return len(c.Created) > 0 }) {
+		broken["imagestreams/broken.yaml"] = &fstest.MapFile{Data: []byte("kind: ImageStream\n\t- {")}
+	}
 	broken["apps/broken.yaml"] = &fstest.MapFile{Data: []byte("image: [ # {\"$imagestream\": \"s0:t0\"}")}
-	got := apply(broken, w.compute(broken, w.base, w.now))
-	delete(got, "imagestreams/broken.yaml")
-	delete(got, "apps/broken.yaml")
-	if diff := cmp.Diff(text(want), text(got)); diff != "" {
-		w.t.Fatalf("a broken file changes others:\n%s", diff)
+	broken[brokenStatus] = &fstest.MapFile{Data: []byte("kind: [")}
+	got := apply(broken, w.compute(broken, w.base, plan.Always, w.now, false).Outcome)
+	for _, path := range []string{"imagestreams/broken.yaml", "apps/broken.yaml", brokenStatus} {
+		delete(got, path)
+	}
+	for path := range got {
+		if _, isImage := stream.ParseImagePath("imagestreams/status", path); isImage && want[path] == nil {
+			delete(got, path)
+		}
+	}
+	if diff := cmp.Diff(w.text(want), w.text(got)); diff != "" {
+		w.fatalf("a broken file changes others:\n%s", diff)
 	}
 }
 
-func text(tree fstest.MapFS) map[string]string {
+// text leaves out who waits in the broken consumer.
+func (w *world) text(tree fstest.MapFS) map[string]string {
 	all := map[string]string{}
 	for path, f := range tree {
-		all[path] = string(f.Data)
+		all[path] = strings.ReplaceAll(string(f.Data), "apps/broken.yaml", "")
 	}
 	return all
 }
 
-// checkRejections finds a head that people took back since the last push and that is
-// back although nothing but the pass put it there.
+// checkRejections finds a head that people took back since the last push, or that was
+// rejected, and that is back although nothing but the pass put it there.
 func (w *world) checkRejections(after fstest.MapFS) {
-	if w.base == nil {
-		return
-	}
-	for path := range w.base {
+	for path := range after {
 		was, is, next := status(w.base, path), status(w.tip, path), status(after, path)
-		if was.Head() == nil || next == nil || !specHas(w.tip, path) {
+		head := next.Head()
+		if head == nil || imageOf(is) == head.Image {
 			continue
 		}
-		lost := *was.Head()
+		if is != nil && is.Source.Same(next.Source) && slices.ContainsFunc(is.Rejected, func(r stream.Rejection) bool { return r.Image == head.Image }) {
+			w.fatalf("%s: %s was rejected and is back", path, head.Image)
+		}
+		lost := was.Head()
+		if lost == nil || lost.Image != head.Image || !w.hasSpec(path) {
+			continue
+		}
 		kept := is != nil && slices.ContainsFunc(is.Items, func(i stream.Item) bool { return i.Image == lost.Image && i.Created == lost.Created })
-		if kept || is.Head() != nil && is.Head().Image == lost.Image {
-			continue
-		}
-		if head := next.Head(); head != nil && head.Image == lost.Image {
-			w.t.Fatalf("%s: %s was taken back and is back", path, lost.Image)
+		if !kept && lost.Image != "" {
+			w.fatalf("%s: %s was taken back and is back", path, lost.Image)
 		}
 	}
 }
 
-func specHas(tree fstest.MapFS, path string) bool {
-	parts := strings.Split(path, "/")
-	_, ok := tree["imagestreams/"+parts[len(parts)-2]+".yaml"]
-	return ok
+func imageOf(st *stream.Status) string {
+	if head := st.Head(); head != nil {
+		return head.Image
+	}
+	return ""
+}
+
+// hasSpec reports whether a spec at the tip has the tag of a status, or where it comes from.
+func (w *world) hasSpec(path string) bool {
+	ref, _ := stream.ParseStatusPath("imagestreams/status", path)
+	tree := readView(w.t, w.tip).View.Tree
+	s := tree.Stream(ref.Namespace, ref.Name)
+	return s != nil && s.Tag(ref.Tag) != nil
 }
 
 func status(tree fstest.MapFS, path string) *stream.Status {
@@ -310,27 +279,162 @@ func status(tree fstest.MapFS, path string) *stream.Status {
 	return st
 }
 
-// checkFollowers requires that every tag that follows another shows its image, through
-// any number of hops, unless a condition, a rejection or a pause says why not.
-func (w *world) checkFollowers() {
+// checkHistories finds a status that is gone, items that were lost although nothing came
+// in front of them, and a failure beside another image.
+func (w *world) checkHistories(after fstest.MapFS) {
+	limit := readView(w.t, w.tip).View.Tree.Settings.HistoryLimit
+	for path := range w.tip {
+		is := status(w.tip, path)
+		if is == nil {
+			continue
+		}
+		next := status(after, path)
+		if next == nil {
+			w.fatalf("%s is gone", path)
+		}
+		failed := func(st *stream.Status) bool {
+			return slices.ContainsFunc(st.Conditions, func(c stream.Condition) bool { return c.Type == stream.ConditionImportSuccess })
+		}
+		if failed(next) && !slices.Equal(next.Items, is.Items) && len(is.Items) <= limit {
+			w.fatalf("%s: a failure changes history:\n%s", path, cmp.Diff(is.Items, next.Items))
+		}
+		if len(next.Items) < len(is.Items) && len(next.Items) < limit {
+			w.fatalf("%s: items are lost:\n%s", path, cmp.Diff(is.Items, next.Items))
+		}
+	}
+}
+
+// checkHolds finds a value that people wrote, and that was set back though its tag did
+// not move; and a value that was left behind when its tag moved.
+func (w *world) checkHolds(after fstest.MapFS) {
+	if w.base == nil {
+		return
+	}
+	base, tip, next := readView(w.t, w.base), readView(w.t, w.tip), readView(w.t, after)
+	for _, file := range next.View.Files {
+		for _, u := range file.Uses {
+			ref, err := stream.ParseTagRef(u.Ref, stream.DefaultNamespace)
+			now, was := next.View.Tree.Status[ref], base.View.Tree.Status[ref]
+			before, there := find(base, file.Path, u.Path, u.Ref)
+			present, stands := find(tip, file.Path, u.Path, u.Ref)
+			if err != nil || u.Paused != "" || !there || !stands || before != "" && tip.View.Tree.Settings.Consumers == stream.ConsumersEnforce {
+				continue
+			}
+			waits := func(st *stream.Status) bool {
+				return st != nil && slices.Contains(st.Pending, stream.Pending{File: file.Path, Path: u.Path})
+			}
+			moved := !cmp.Equal(withoutIndex(now.Head()), withoutIndex(was.Head()))
+			switch {
+			case !moved && !waits(tip.View.Tree.Status[ref]) && tip.View.Tree.Settings.Consumers != stream.ConsumersEnforce && present != u.Digest():
+				w.fatalf("%s:%d was %s and held, and is %s", file.Path, u.Line, present, u.Digest())
+			case moved && imageOf(now) != "" && imageOf(now) != u.Digest() && !waits(now) && follows(tip, u):
+				w.fatalf("%s:%d shows %s, and %s moved to %s", file.Path, u.Line, u.Digest(), ref, imageOf(now))
+			}
+		}
+	}
+}
+
+// follows reports whether a binding is kept up to date: of an entry for short names, while
+// its stream has local lookup.
+func follows(tip *survey.Survey, u kustomize.Use) bool {
+	ref, _ := stream.ParseTagRef(u.Ref, stream.DefaultNamespace)
+	s := tip.View.Tree.Stream(ref.Namespace, ref.Name)
+	return s != nil && (s.LookupLocal || !u.Lookup)
+}
+
+func withoutIndex(i *stream.Item) stream.Item {
+	if i == nil {
+		return stream.Item{}
+	}
+	of := *i
+	of.Index = ""
+	return of
+}
+
+// find gives the digest of a binding that is not paused.
+func find(s *survey.Survey, file, path, ref string) (digest string, ok bool) {
+	for _, f := range s.View.Files {
+		for _, u := range f.Uses {
+			if f.Path == file && u.Path == path && u.Ref == ref && u.Paused == "" {
+				return u.Digest(), true
+			}
+		}
+	}
+	return "", false
+}
+
+// wanted are the images whose metadata is to lie in git.
+func wanted(s *survey.Survey) map[string]bool {
+	all := map[string]bool{}
+	for _, st := range s.View.Tree.Status {
+		for i, item := range st.Items {
+			setting := s.View.Tree.Settings.ImageMetadata
+			if item.Image != "" && (setting == stream.MetadataHistory || setting == stream.MetadataHead && i == 0) {
+				all[item.Image] = true
+			}
+		}
+	}
+	return all
+}
+
+// checkImages requires the metadata of exactly the images that the settings say, as far
+// as answers described them, and that what is written is never changed.
+func (w *world) checkImages(out computed, after fstest.MapFS) {
+	want := wanted(readView(w.t, after))
+	for path, f := range after {
+		d, isImage := stream.ParseImagePath("imagestreams/status", path)
+		if !isImage {
+			continue
+		}
+		if old, ok := w.tip[path]; ok && !bytes.Equal(old.Data, f.Data) {
+			w.fatalf("%s was changed", path)
+		}
+		if !want[d] {
+			w.fatalf("%s is there, and nothing names the image", path)
+		}
+	}
+	for _, a := range out.got {
+		if a.Image != nil && want[a.Image.Digest] && after[stream.ImagePath("imagestreams/status", a.Image.Digest)] == nil {
+			w.fatalf("%s was described, and is not there", a.Image.Digest)
+		}
+	}
+}
+
+// checkDescribed requires the metadata of every head that registries have and describe.
+func (w *world) checkDescribed() {
 	s := readView(w.t, w.tip)
-	tree := s.View.Tree
+	for ref, st := range s.View.Tree.Status {
+		d := imageOf(st)
+		if d == "" || w.gone[d] || w.uncopied[localRegistry+"/"+ref.Stream().String()] != nil || describe(d) == nil || s.View.Tree.Stream(ref.Namespace, ref.Name).Tag(ref.Tag) == nil || !wanted(s)[d] {
+			continue
+		}
+		if w.tip[stream.ImagePath("imagestreams/status", d)] == nil {
+			w.fatalf("%s: %s is not described", ref, d)
+		}
+	}
+}
+
+// checkFollowers requires that every tag that follows another shows its image, through
+// any number of hops, unless a condition, a rejection, a pause or a copy says why not.
+func (w *world) checkFollowers() {
+	tree := readView(w.t, w.tip).View.Tree
 	for _, st := range tree.Streams {
 		for _, tag := range st.Tags {
 			if tag.From == nil || tag.From.Kind != stream.KindImageStreamTag {
 				continue
 			}
 			src, err := stream.ParseSource(st.Ref(), *tag.From)
-			if err != nil {
+			_, paused := st.Paused(&tag)
+			if err != nil || paused || tag.ReferencePolicy == stream.ReferenceLocal && w.uncopied[localRegistry+"/"+st.Ref().String()] != nil {
 				continue
 			}
 			own, followed := tree.Status[st.TagRef(tag.Name)], tree.Status[src]
-			if followed.Head() == nil || len(own.Conditions) > 0 || own.Candidate != nil {
+			if followed.Head() == nil || own != nil && (len(own.Conditions) > 0 || own.Candidate != nil) {
 				continue
 			}
-			rejected := slices.ContainsFunc(own.Rejected, func(r stream.Rejection) bool { return r.Image == followed.Head().Image })
+			rejected := own != nil && slices.ContainsFunc(own.Rejected, func(r stream.Rejection) bool { return r.Image == followed.Head().Image })
 			if !rejected && (own.Head() == nil || own.Head().Image != followed.Head().Image) {
-				w.t.Fatalf("%s follows %s and shows another image", st.TagRef(tag.Name), src)
+				w.fatalf("%s follows %s and shows another image", st.TagRef(tag.Name), src)
 			}
 		}
 	}
