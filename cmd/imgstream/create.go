@@ -157,7 +157,7 @@ func (s *speccing) streamRef(name string) (stream.Ref, error) {
 	}
 	switch {
 	case !stream.IsNamespace(ref.Namespace):
-		return ref, usagef("%q is not a namespace: write lower-case letters, digits and \"-\", at most 63", ref.Namespace)
+		return ref, notNamespace(ref.Namespace)
 	case !stream.IsName(ref.Name):
 		return ref, usagef("%q is not the name of an image stream: write lower-case letters and digits, with single \".\", \"_\" or \"-\" between them", ref.Name)
 	}

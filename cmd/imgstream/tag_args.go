@@ -110,12 +110,19 @@ func parseDestination(s, namespace string) (stream.Ref, error) {
 	if ns, name, ok := strings.Cut(s, "/"); ok {
 		ref.Namespace, rest = ns, name
 	}
+	if !stream.IsNamespace(ref.Namespace) {
+		return ref, notNamespace(ref.Namespace)
+	}
 	name, tag, ok := strings.Cut(rest, ":")
 	ref.Name, ref.Tag = name, tag
-	if !ok || name == "" || tag == "" || strings.ContainsAny(tag, ":@/") || !stream.IsName(name) || !stream.IsNamespace(ref.Namespace) {
+	if !ok || name == "" || tag == "" || strings.ContainsAny(tag, ":@/") || !stream.IsName(name) {
 		return ref, usagef("%q must be of the form <stream_name>:<tag>", s)
 	}
 	return ref, nil
+}
+
+func notNamespace(name string) error {
+	return usagef("%q is not a namespace: write lower-case letters, digits and \"-\", at most 63", name)
 }
 
 func checkTag(tag string) error {

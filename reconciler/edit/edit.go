@@ -94,7 +94,7 @@ func (s *Specs) absent(ref stream.Ref) error {
 	for _, p := range s.tree.Problems {
 		mayHold := p.Ref.Name == "" && s.tree.Settings.IsSpecPath(p.Pos.File) || p.Ref.Stream() == ref
 		if p.Severity == stream.Error && mayHold {
-			return fmt.Errorf("%s may stand in %s, which has an error: mend that first: %s", ref, p.Pos.File, p.Message)
+			return fmt.Errorf("%s may stand in %s, which has an error: mend that first: %s", ref, p.Pos, p.Message)
 		}
 	}
 	return nil
