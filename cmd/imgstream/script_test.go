@@ -111,16 +111,27 @@ func push(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: push NAME:TAG WORD")
 	}
-	image, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"word": args[1]}})
-	ts.Check(err)
-	ref, err := name.ParseReference(ts.Getenv("REG") + "/" + args[0])
-	ts.Check(err)
-	ts.Check(remote.Write(ref, image))
-	digest, err := image.Digest()
+	digest, err := pushImage(ts.Getenv("REG")+"/"+args[0], args[1])
 	ts.Check(err)
 	ts.Setenv(args[1], digest.String())
 	ts.Setenv("short_"+args[1], digest.String()[:19])
 	ts.Setenv("abbr_"+args[1], digest.String()[:11])
+}
+
+// pushImage puts an image that holds nothing but a word into a registry.
+func pushImage(at, word string) (v1.Hash, error) {
+	image, err := mutate.Config(empty.Image, v1.Config{Labels: map[string]string{"word": word}})
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	ref, err := name.ParseReference(at)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	if err := remote.Write(ref, image); err != nil {
+		return v1.Hash{}, err
+	}
+	return image.Digest()
 }
 
 // remove NAME DIGEST takes an image out of the script's registry.
