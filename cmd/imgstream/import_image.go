@@ -67,6 +67,7 @@ type importImage struct {
 
 	resolver *registries
 	found    describe.Imported // what the registry said last
+	warnings []stream.Problem  // of the tags, that keep nothing from being imported: pauses, candidates
 }
 
 func (i *importImage) run(cmd *cobra.Command, arg string) error {
@@ -87,6 +88,9 @@ func (i *importImage) run(cmd *cobra.Command, arg string) error {
 	i.resolve = i.resolve || i.repo != ""
 	tags := []stream.Ref{im.Stream}
 	err = i.apply(cmd.Context(), tags, func(f files) (change, error) { return i.compute(cmd.Context(), f, im) })
+	if !i.resolve || i.dry { // else the pass tells them
+		printProblems(i.stderr, i.warnings)
+	}
 	for _, line := range i.found.Failures() {
 		fmt.Fprintln(i.stderr, line)
 	}

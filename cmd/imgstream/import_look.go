@@ -36,6 +36,12 @@ func (i *importImage) look(ctx context.Context, after overlay, of stream.Ref, re
 			return found, err
 		}
 	}
+	i.warnings = nil
+	for _, p := range report.Problems {
+		if p.Severity != stream.Error && slices.Contains(refs, p.Ref) {
+			i.warnings = append(i.warnings, p)
+		}
+	}
 	all := maps.Clone(after.files)
 	for _, c := range report.Changes {
 		maps.Copy(all, c.Files)
