@@ -46,7 +46,7 @@ func TestCreate(t *testing.T) {
 		"by the settings":       {ref: ref("sso/keycloak"), files: []string{".imgstream.yaml", directories + `"teams/*/x", "**/streams"]}` + "\n"}, path: "streams/keycloak.yaml"},
 		"patterns only":         {ref: ref("sso/keycloak"), files: []string{".imgstream.yaml", directories + `"teams/*"]}` + "\n"}, err: "streams.directories has patterns only (teams/*)"},
 		"there":                 {ref: ref("sso/keycloak"), files: []string{"imagestreams/a.yaml", is}, err: "sso/keycloak stands at imagestreams/a.yaml:1 already"},
-		"perhaps there":         {ref: ref("sso/web"), files: []string{"imagestreams/a.yaml", "kind: ImageStream\n\tx"}, err: "may stand in imagestreams/a.yaml, which has an error"},
+		"perhaps there":         {ref: ref("sso/web"), files: []string{"imagestreams/a.yaml", "kind: ImageStream\n\tx"}, err: "may stand in imagestreams/a.yaml:2, which has an error"},
 		"broken elsewhere":      {ref: ref("sso/web"), files: []string{"imagestreams/a.yaml", is + "  - name: a b\n"}, path: "imagestreams/web.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
