@@ -222,11 +222,13 @@ func (l *lookup) keeps(u Use) bool {
 // edited reports whether an entry shows no image that the tag had: people wrote another.
 func (l *lookup) edited(u Use) bool {
 	var items []stream.Item
-	for _, v := range []*View{l.tip, l.base} {
-		items = append(items, itemsOf(v.status(u.Ref))...)
+	var rejected []string
+	for _, st := range []*stream.Status{l.status(u.Ref), l.tip.status(u.Ref), l.base.status(u.Ref)} {
+		items = append(items, itemsOf(st)...)
+		rejected = append(rejected, rejectedOf(st)...)
 	}
 	t := l.tags[u.Ref]
-	return len(items) > 0 && !slices.ContainsFunc(items, func(i stream.Item) bool {
+	return len(items)+len(rejected) > 0 && !slices.Contains(rejected, u.Digest()) && !slices.ContainsFunc(items, func(i stream.Item) bool {
 		return u.Shows(l.sourceImage(i)) || t != nil && u.Shows(l.image(t, i))
 	})
 }
