@@ -89,6 +89,16 @@ func (t *tag) rejection(st *stream.Status, digest string) *stream.Rejection {
 	return &st.Rejected[i]
 }
 
+// leftReference reports whether people took a tag back from what is only a reference,
+// which has no digest that could be rejected: the rollback itself keeps it away.
+func leftReference(st *stream.Status, item stream.Item) bool {
+	if st == nil || len(st.Items) < 2 || st.Items[0].Cause != stream.CauseRollback {
+		return false
+	}
+	left := st.Items[1]
+	return left.Image == "" && left.DockerImageReference == item.DockerImageReference
+}
+
 // unrecorded reports whether a rejection of the tag has no commit yet.
 func (t *tag) unrecorded() bool {
 	return t.spec != nil && t.cur != nil && slices.ContainsFunc(t.cur.Rejected, func(r stream.Rejection) bool { return r.Commit == "" })

@@ -320,8 +320,11 @@ func grantHint(src stream.Ref, to string) string {
 
 // move makes item the head; the source is answered with it.
 func (n *Next) move(t *tag, st *stream.Status, item stream.Item) *stream.Status {
-	if n.stands(t, st, item) {
+	switch {
+	case n.stands(t, st, item):
 		return st // the same value, so that nobody has to compare
+	case item.Image == "" && t.answered() && leftReference(st, item):
+		return unfailed(t, st)
 	}
 	if head := st.Head(); head == nil || head.Image != item.Image {
 		if c, f := n.missing(t, item); f != nil {

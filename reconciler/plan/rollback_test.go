@@ -135,3 +135,35 @@ func TestRollbackStays(t *testing.T) {
 		}
 	})
 }
+
+// What is only a reference has no digest to reject: the rollback itself keeps it away, from
+// a tag that follows another, too.
+func TestRollbackOfAReference(t *testing.T) {
+	b := newBranch(map[string]string{"imagestreams/app.yaml": spec("app", fromImage("1", "r.io/app:1")+fromTag("2", "1"))})
+	b.serves["r.io/app:1"] = digest(1)
+	b.pass(t)
+	refer := func(tag string) {
+		b.write("imagestreams/app.yaml", spec("app", "  - name: \"1\"\n    reference: true\n    from: {kind: DockerImage, name: \"r.io/app:"+tag+"\"}\n"+fromTag("2", "1")))
+		b.pass(t)
+	}
+	refer("1")
+	for _, tag := range []string{"2", "1"} {
+		r, err := plan.NewRollback(b.view(t), plan.Operator{}, tagRef("app", tag), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.write(r.Path, string(r.Status(b.clock).Encode()))
+		for range 2 {
+			b.pass(t)
+			if got := b.heads(t)[tagRef("app", tag)]; got != digest(1) {
+				t.Fatalf("%s was rolled back, and shows %q", tag, got)
+			}
+		}
+	}
+	refer("2")
+	for _, tag := range []string{"1", "2"} {
+		if got := b.heads(t)[tagRef("app", tag)]; got != "" {
+			t.Errorf("%s does not take another reference: %s", tag, got)
+		}
+	}
+}
