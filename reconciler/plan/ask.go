@@ -149,6 +149,16 @@ func (p *Present) children(t *tag) map[string]string {
 	return all
 }
 
+// means is what an answer says to one tag: an index that did not move since the tag took
+// an image from it moves nothing, whatever other tags that ask the same would take.
+func (t *tag) means(a Answer) Answer {
+	i := slices.IndexFunc(itemsOf(t.cur), func(i stream.Item) bool { return a.Index != "" && i.Index == a.Index })
+	if i < 0 || !t.answered() || t.cur.Items[i].Image == a.Digest {
+		return a
+	}
+	return Answer{Digest: t.cur.Items[i].Image, Index: a.Index, Known: true}
+}
+
 // Outdated are the questions whose answers in got are older than what the branch says:
 // somebody else moved an asking tag since then, when the branch was at before.
 func (p *Present) Outdated(before *View, due Due, got Answers) []Import {

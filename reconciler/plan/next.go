@@ -150,6 +150,7 @@ func (n *Next) imported(t *tag, st *stream.Status) *stream.Status {
 	if !answered {
 		return st
 	}
+	answer = t.means(answer)
 	if answer.Failure != nil {
 		return n.unimported(t, st, c.fail(c.image, answer.Failure))
 	}
@@ -384,7 +385,7 @@ func (n *Next) available(t *tag, st *stream.Status) string {
 // offered is the digest that the source of a tag has now, "" when it is not known.
 func (n *Next) offered(t *tag) string {
 	if c := n.choice(t, n.due, n.got); len(c.asks) > 0 {
-		return n.got[c.image].Digest
+		return t.means(n.got[c.image]).Digest
 	}
 	src, ok := n.follows(t.ref)
 	if !ok || n.cycles[t.ref] != "" {
