@@ -184,8 +184,8 @@ func (p *Present) choice(t *tag, due Due, got Answers) choice {
 		due = pending
 	}
 	a, asks := p.ask(t)
-	if wanted, decided := p.lists(t); decided {
-		asks = wanted && a.Import != (Import{})
+	if p.lists(t) {
+		asks = a.Import != (Import{})
 	} else {
 		asks = asks && due(a)
 	}

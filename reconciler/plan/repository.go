@@ -135,14 +135,11 @@ func (p *Present) want(r *repository, name string) {
 	p.streams[ref.Stream()] = of
 }
 
-// lists reports whether a listing that is at hand decides about the tag, and whether it
-// has it among those that are imported.
-func (p *Present) lists(t *tag) (wanted, decided bool) {
-	if !t.listed {
-		return false, false
-	}
-	of, decided := p.listings[t.ref.Stream()]
-	return of[t.ref.Tag], decided
+// lists reports whether a listing that is at hand has the tag among those that are
+// imported. One that it has not, and that waits for its first import, is asked for as
+// without the listing.
+func (p *Present) lists(t *tag) bool {
+	return t.listed && p.listings[t.ref.Stream()][t.ref.Tag]
 }
 
 // Listing is what came of the repository of a stream that was listed.
