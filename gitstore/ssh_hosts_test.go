@@ -257,7 +257,7 @@ func FuzzWildcard(f *testing.F) {
 	f.Add("*.example.com", "git.example.com")
 	f.Add("a**b?c*", "aXbYc")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
-		if len(pattern) > 20 || len(name) > 20 {
+		if len(pattern) > 10 || len(name) > 10 { // slowWildcard takes its time
 			return
 		}
 		if got, want := wildcard(pattern, name), slowWildcard(pattern, name); got != want {
