@@ -133,10 +133,8 @@ func texts(all []leaf) []string {
 	return s
 }
 
-// checkBytes compares by common prefix and suffix: a set value changes part of
-// one line; an inserted key adds bytes and takes none away.
-func checkBytes(t *testing.T, src, out string, e Edit) {
-	t.Helper()
+// between is what differs between the common prefix and suffix of two texts.
+func between(src, out string) (removed, added string) {
 	pre := 0
 	for pre < min(len(src), len(out)) && src[pre] == out[pre] {
 		pre++
@@ -145,7 +143,14 @@ func checkBytes(t *testing.T, src, out string, e Edit) {
 	for suf < min(len(src), len(out))-pre && src[len(src)-1-suf] == out[len(out)-1-suf] {
 		suf++
 	}
-	removed, added := src[pre:len(src)-suf], out[pre:len(out)-suf]
+	return src[pre : len(src)-suf], out[pre : len(out)-suf]
+}
+
+// checkBytes compares by common prefix and suffix: a set value changes part of
+// one line; an inserted key adds bytes and takes none away.
+func checkBytes(t *testing.T, src, out string, e Edit) {
+	t.Helper()
+	removed, added := between(src, out)
 	if e.Insert == "" {
 		if strings.ContainsAny(removed+added, "\n\r") {
 			t.Fatalf("%+v: more than a part of one line: %q became %q", e, removed, added)

@@ -258,15 +258,7 @@ func renumbered(all []leaf, gone leaf) []leaf {
 // a removal adds none but an empty collection.
 func checkComments(t *testing.T, src, out string, removal bool) {
 	t.Helper()
-	pre := 0
-	for pre < min(len(src), len(out)) && src[pre] == out[pre] {
-		pre++
-	}
-	suf := 0
-	for suf < min(len(src), len(out))-pre && src[len(src)-1-suf] == out[len(out)-1-suf] {
-		suf++
-	}
-	gone, added := src[pre:len(src)-suf], out[pre:len(out)-suf]
+	gone, added := between(src, out)
 	switch {
 	case removal && strings.Contains(added, "#") && !strings.Contains(gone, "#"):
 		t.Fatalf("a removal added %q", added)
