@@ -35,6 +35,10 @@ func (s *scanner) bindEntry(e *entry) {
 		}
 		use.Lookup = use.Lookup || m.lookup
 	}
+	if e.strings {
+		s.bindText(use, e)
+		return
+	}
 	use.entry, use.Refused = readEntry(e.node)
 	use.Label, use.dash, use.last = use.entry.name.text, e.dash, e.last
 	if use.Lookup {
@@ -142,6 +146,9 @@ func isTemplate(text string) bool {
 // refuseValue says why a value is no image, so that nothing else is overwritten.
 func refuseValue(t trail, value field, part Part) string {
 	text := value.text
+	if _, _, named := cutName(text); named && !isTemplate(text) && !strings.Contains(text, "://") {
+		return refuseNamed(value, part)
+	}
 	bare := !strings.Contains(text, "/")
 	isTag := len(t.steps) > 0 && (t.steps[len(t.steps)-1] == "tag" || t.steps[len(t.steps)-1] == "newTag")
 	_, tag, digest := splitPullSpec(text)
@@ -154,8 +161,6 @@ func refuseValue(t trail, value field, part Part) string {
 		return "the value holds white space: it is no image"
 	case value.other && part != PartTag:
 		return "the value is a number or a word that YAML does not read as text: no image"
-	case strings.Contains(text, "="):
-		return "name=image strings are not supported yet"
 	case part == Whole && bare && (isTag || isDigest(text)):
 		return "the value is a part of an image: write :tag or :digest behind the stream tag"
 	case part == PartName && (tag != "" || digest != ""):

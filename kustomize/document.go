@@ -22,6 +22,7 @@ type document struct {
 	id            string
 	namespace     string
 	kustomization bool
+	deployer      deployer
 	names         map[*yaml.Node]map[string]int // how often a name stands in a list
 	named         map[*yaml.Node]*yaml.Node     // the value of name: in a mapping
 }
@@ -54,9 +55,9 @@ func documents(name string, roots []*yaml.Node) []*document {
 func newDocument(name string, root *yaml.Node, id string, index int, at yamledit.Path) *document {
 	d := &document{
 		index: index, at: at, root: root, id: id,
-		kustomization: isKustomization(name, root),
-		names:         map[*yaml.Node]map[string]int{},
-		named:         map[*yaml.Node]*yaml.Node{},
+		kustomization: isKustomization(name, root), deployer: deployerOf(root),
+		names: map[*yaml.Node]map[string]int{},
+		named: map[*yaml.Node]*yaml.Node{},
 	}
 	meta := get(root, "metadata")
 	d.namespace = text(meta, "namespace")
@@ -65,6 +66,9 @@ func newDocument(name string, root *yaml.Node, id string, index int, at yamledit
 	}
 	if ns := text(root, "namespace"); d.kustomization && ns != "" {
 		d.namespace = ns
+	}
+	if d.deployer != noDeployer {
+		d.namespace = d.deployer.namespace(root)
 	}
 	return d
 }

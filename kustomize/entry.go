@@ -8,17 +8,19 @@ import (
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
 
-// list is one images: list of a kustomization.
+// list is one images: list of a kustomization, or of what Flux and Argo CD make one with.
 type list struct {
 	doc     *document
-	line    int // of its key
-	bottom  int // the last line below its last entry that is blank or a comment, or the entry's own
+	strings bool // see holder
+	line    int  // of its key
+	bottom  int  // the last line below its last entry that is blank or a comment, or the entry's own
 	entries []*entry
 }
 
 // entry is one element of an images: list.
 type entry struct {
 	doc         *document
+	strings     bool // of a list of texts
 	node        *yaml.Node
 	trail       trail
 	dash        int // line of its dash; of its beginning in a flow list
@@ -33,24 +35,26 @@ type mark struct {
 	marker
 }
 
-// lists finds the images: lists of a kustomization. kustomize takes Images: for
-// images: too; such entries are found so that their refusal can be reported.
+// lists finds the images: lists of a document. kustomize takes Images: for images: too;
+// such entries are found so that their refusal can be reported.
 func lists(y *yamledit.File, d *document) []*list {
-	if !d.kustomization || d.root.Kind != yaml.MappingNode {
-		return nil
-	}
 	var all []*list
-	for i := 0; i+1 < len(d.root.Content); i += 2 {
-		key, value := d.root.Content[i], d.root.Content[i+1]
-		if !strings.EqualFold(keyName(key), "images") {
+	for _, h := range d.holders() {
+		if h.node == nil || h.node.Kind != yaml.MappingNode {
 			continue
 		}
-		l := &list{doc: d, line: key.Line}
-		if value.Kind == yaml.SequenceNode {
-			l.entries = entries(y, d, value)
-			l.bottom = bottom(y, l.entries)
+		for i := 0; i+1 < len(h.node.Content); i += 2 {
+			key, value := h.node.Content[i], h.node.Content[i+1]
+			if !strings.EqualFold(keyName(key), "images") {
+				continue
+			}
+			l := &list{doc: d, strings: h.strings, line: key.Line}
+			if value.Kind == yaml.SequenceNode {
+				l.entries = entries(y, d, h, value)
+				l.bottom = bottom(y, l.entries)
+			}
+			all = append(all, l)
 		}
-		all = append(all, l)
 	}
 	return all
 }
@@ -68,12 +72,11 @@ func bottom(y *yamledit.File, entries []*entry) int {
 	return line
 }
 
-func entries(y *yamledit.File, d *document, seq *yaml.Node) []*entry {
+func entries(y *yamledit.File, d *document, h holder, seq *yaml.Node) []*entry {
 	var all []*entry
 	above := seq.Line - 1
 	for i, n := range seq.Content {
-		e := &entry{doc: d, node: n}
-		e.trail = trail{}.down(d.root, "images").down(seq, i)
+		e := &entry{doc: d, strings: h.strings, node: n, trail: h.trail.clone().down(h.node, "images").down(seq, i)}
 		e.first, e.last = y.Lines(n)
 		e.dash, e.dashColumn = e.first, n.Column
 		for line := above + 1; line <= e.first && seq.Style&yaml.FlowStyle == 0; line++ {

@@ -13,7 +13,7 @@ import (
 
 // FuzzParse never panics, and everything it says has its place in the file.
 func FuzzParse(f *testing.F) {
-	for _, c := range parseCases {
+	for _, c := range slices.Concat(parseCases, deployerCases) {
 		f.Add(c.file, withMarkers(c.in))
 	}
 	f.Fuzz(func(t *testing.T, name, src string) {
@@ -48,7 +48,7 @@ func FuzzParse(f *testing.F) {
 // reading of both files: refused, or only the keys that belong to an edited
 // place differ, and they say the image.
 func FuzzApply(f *testing.F) {
-	for _, c := range parseCases {
+	for _, c := range slices.Concat(parseCases, deployerCases) {
 		f.Add(c.file, withMarkers(c.in), "r/a", "v2")
 	}
 	for _, c := range hardCases {
@@ -117,6 +117,7 @@ func checkValues(t *testing.T, before, after map[string]string, allowed map[stri
 			continue
 		}
 		said := []string{img.Name, img.Tag, img.Digest}
+		_, is, _ := cutName(is)
 		parts := strings.FieldsFunc(is, func(r rune) bool { return r == '@' })
 		if !allowed[path] || !slices.Contains(said, parts[len(parts)-1]) && !strings.HasPrefix(is, img.Name) {
 			t.Fatalf("%s became %s", path, is)

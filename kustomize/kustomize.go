@@ -79,12 +79,13 @@ type Use struct {
 	Label     string // what a person calls it: the entry's or container's name, else the last keys
 	Refused   string // why it can never be edited as the file is; "" = editable. Not among the Problems
 
-	doc   int
-	at    yamledit.Path // the entry, or the value
-	entry *entryValues  // nil: a single value
-	dash  int           // of an entry: its first line, and
-	last  int           // its last one
-	value field
+	doc     int
+	at      yamledit.Path // the entry, or the value
+	entry   *entryValues  // nil: a single value
+	dash    int           // of an entry: its first line, and
+	last    int           // its last one
+	value   field
+	renames bool // value is an entry of Argo CD's kustomize.images
 
 	plain *plainPlace // of a file that is not YAML; nil: YAML
 }

@@ -286,7 +286,7 @@ spec:
   - name: p
     newTag: x # {"$imagestream": "a/b:1:tag"}
 `, "7 images[name=p] a/b:1 ns=prod (p of kustomize.config.k8s.io/v1alpha1/Component/ignored/c)\n" +
-		"15 spec.images[name=p].newTag a/b:1 part=tag ns=flux-system (p of kustomize.toolkit.fluxcd.io/v1/Kustomization/flux-system/apps)\n"},
+		"15 error: a/b:1:tag: a marker on an images: entry is for all of it\n"},
 	{"a kustomization's name, another kind", "kustomization.yaml", `
 apiVersion: kustomize.toolkit.fluxcd.io/v1
 kind: Kustomization
@@ -365,7 +365,7 @@ m: 1.20 # {"$imagestream": "a/b:1:tag"}
 `, "3 b a/b:1 refused=the value is a template expression (b of 0)\n" +
 		"4 c a/b:1 refused=the value is a URL, not an image (c of 0)\n" +
 		"5 d a/b:1 refused=the value holds white space: it is no image (d of 0)\n" +
-		"6 e a/b:1 refused=name=image strings are not supported yet (e of 0)\n" +
+		"6 e a/b:1 (e of 0)\n" +
 		"7 tag a/b:1 refused=the value is a part of an image: write :tag or :digest behind the stream tag (tag of 0)\n" +
 		"8 g a/b:1 refused=the value is a part of an image: write :tag or :digest behind the stream tag (g of 0)\n" +
 		"9 h a/b:1 part=name refused=the value shows more than a name: drop :name to have all of it written (h of 0)\n" +

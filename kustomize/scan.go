@@ -159,10 +159,8 @@ func (l *list) take(s *scanner, i int) (*entry, *finding) {
 	switch {
 	case c.Line <= l.line:
 		return nil, &finding{message: "the marker stands on images: itself", hint: "put it above the dash of the entry, or behind a key of it"}
-	case len(on) == 1 && on[0].node.Kind != yaml.MappingNode:
-		return nil, &finding{message: "the entry has no keys", hint: "write - name: IMAGE"}
 	case len(on) == 1:
-		return on[0], nil
+		return on[0].bindable("the entry has no keys")
 	case len(on) > 1:
 		return nil, &finding{message: "several entries stand on the line of the marker", hint: "write each on lines of its own"}
 	case c.Own:
@@ -188,19 +186,26 @@ func (l *list) takeBetween(s *scanner, i int) (*entry, *finding) {
 	case s.runs[i].dead:
 		return nil, &finding{notice: true, message: "the marker stands above an entry that is commented out"}
 	case last:
-		return mapping(l.entries[before])
+		return l.entries[before].bindable(noKeys)
 	case inside:
 		return nil, &finding{
 			message: "the marker stands between two entries and may belong to either",
 			hint:    "put it behind a key of its entry, or above its dash and as far left as the dash",
 		}
 	}
-	return mapping(l.entries[after])
+	return l.entries[after].bindable(noKeys)
 }
 
-func mapping(e *entry) (*entry, *finding) {
-	if e.node.Kind != yaml.MappingNode {
-		return nil, &finding{message: "the marker stands above an entry without keys", hint: "write - name: IMAGE"}
+const noKeys = "the marker stands above an entry without keys"
+
+// bindable is the entry, or what is to be said of one that is none.
+func (e *entry) bindable(none string) (*entry, *finding) {
+	isText := e.node.Kind == yaml.ScalarNode || e.node.Kind == yaml.AliasNode
+	switch {
+	case e.strings && !isText:
+		return nil, &finding{message: "the entry is no single text", hint: "write - [NAME=]IMAGE"}
+	case !e.strings && e.node.Kind != yaml.MappingNode:
+		return nil, &finding{message: none, hint: "write - name: IMAGE"}
 	}
 	return e, nil
 }

@@ -86,6 +86,11 @@ func (u Use) spell(img Image) string {
 		}
 		return spellTag(old, img)
 	}
+	return u.spellNamed(img)
+}
+
+// spellWhole is the full pull spec in the spelling of the old one.
+func spellWhole(old string, img Image) string {
 	if img.Digest == "" {
 		return img.Name + ":" + img.Tag
 	}
@@ -113,7 +118,8 @@ func (u Use) Repository() string {
 	case u.entry != nil:
 		return u.entry.repository()
 	case u.Part == Whole || u.Part == PartName:
-		repository, _, _ := splitPullSpec(u.value.text)
+		_, image, _ := cutName(u.value.text)
+		repository, _, _ := splitPullSpec(image)
 		return repository
 	}
 	return ""

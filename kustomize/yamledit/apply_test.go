@@ -175,14 +175,15 @@ func TestApply(t *testing.T) {
 // What YAML 1.1 or 1.2 reads as something else than a string is quoted.
 func TestQuoting(t *testing.T) {
 	for v := range strings.FieldsSeq(`1.20 1234567 20240101 1e3 1E+3 0x1f 0o17 012 1_000 0b11 .5 5. +1 -1 .inf -.Inf .NaN
-		yes no on off y n Y NO On true False null ~ = << 2024-01-01 2024-1-1 1:30 190:20:30 12e345678 1234567e8`) {
+		yes no on off y n Y NO On true False null ~ = << 2024-01-01 2024-1-1 1:30 190:20:30 12e345678 1234567e8 =a a= ---`) {
 		out, err := Apply([]byte("a: b\n"), set(v, "a")...)
 		if err != nil || string(out) != "a: \""+v+"\"\n" {
 			t.Errorf("%s: %q, %v: want quotes", v, out, err)
 		}
 	}
 	for v := range strings.FieldsSeq(`v1.20 25.0.3 1.20.1 98fb01cc 813f902b2df5 sha256:00 latest 1.2-rc1 yesterday nginx
-		quay.io/a/b:1.20@sha256:00 localhost:5000/a 2024-01-01-1 1.20+b e10 1-2`) {
+		quay.io/a/b:1.20@sha256:00 localhost:5000/a 2024-01-01-1 1.20+b e10 1-2
+		a=quay.io/a/b:1@sha256:00 --a=b --1x`) {
 		out, err := Apply([]byte("a: b\n"), set(v, "a")...)
 		if err != nil || string(out) != "a: "+v+"\n" {
 			t.Errorf("%s: %q, %v: want no quotes", v, out, err)

@@ -12,7 +12,7 @@ import (
 var (
 	// plainText is what needs no quotes anywhere a value can stand, in block and
 	// flow collections alike. It is narrower than YAML's own rule.
-	plainText = regexp.MustCompile(`^[A-Za-z0-9_./]([A-Za-z0-9_./:@+-]*[A-Za-z0-9_./@+-])?$`)
+	plainText = regexp.MustCompile(`^(--)?[A-Za-z0-9_./]([A-Za-z0-9_./:@+=-]*[A-Za-z0-9_./@+-])?$`)
 
 	// notText matches numbers and dates of YAML 1.1 (yaml.org/type) and of the
 	// core schema of YAML 1.2 (section 10.3.2), and what libraries add to them.

@@ -1,0 +1,109 @@
+package kustomize
+
+import (
+	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
+)
+
+// deployer is which object of Flux or Argo CD a document is: one that says images of what
+// it deploys, not of itself.
+type deployer int
+
+const (
+	noDeployer      deployer = iota
+	fluxKustomize            // Kustomization of kustomize.toolkit.fluxcd.io
+	fluxHelm                 // HelmRelease
+	argoApplication          // Application
+	argoSet                  // ApplicationSet
+)
+
+// deployerOf goes by the group and the kind, whatever the version.
+func deployerOf(root *yaml.Node) deployer {
+	group, _, _ := strings.Cut(text(root, "apiVersion"), "/")
+	switch group + " " + text(root, "kind") {
+	case "kustomize.toolkit.fluxcd.io Kustomization":
+		return fluxKustomize
+	case "helm.toolkit.fluxcd.io HelmRelease":
+		return fluxHelm
+	case "argoproj.io Application":
+		return argoApplication
+	case "argoproj.io ApplicationSet":
+		return argoSet
+	}
+	return noDeployer
+}
+
+// namespace is where the object deploys to; "" where that is not stated. Flux applies to
+// spec.targetNamespace, else to the object's own namespace. An Argo CD Application lives
+// beside Argo CD, whatever it deploys: only its destination says where that goes.
+func (k deployer) namespace(root *yaml.Node) string {
+	spec, own := get(root, "spec"), text(get(root, "metadata"), "namespace")
+	if k == argoSet {
+		spec = get(get(spec, "template"), "spec")
+	}
+	var to string
+	switch k {
+	case fluxKustomize, fluxHelm:
+		to = firstOf(text(spec, "targetNamespace"), own)
+	case argoApplication, argoSet:
+		to = text(get(spec, "destination"), "namespace")
+	default:
+		return own
+	}
+	if isTemplate(to) {
+		return ""
+	}
+	return to
+}
+
+// holder is a mapping that may have images: as kustomize knows them.
+type holder struct {
+	node  *yaml.Node
+	trail trail
+	// strings says that the elements are texts, [name=]repository[:tag][@digest], as
+	// Argo CD hands them to kustomize edit set image.
+	strings bool
+}
+
+// holders are the mappings of a document that may have images: the root of a
+// kustomization, the spec of Flux's Kustomization, each source of Argo CD.
+func (d *document) holders() []holder {
+	switch {
+	case d.kustomization:
+		return []holder{{node: d.root}}
+	case d.deployer == fluxKustomize:
+		return []holder{{node: get(d.root, "spec"), trail: trail{}.down(d.root, "spec")}}
+	case d.deployer == argoApplication || d.deployer == argoSet:
+		var all []holder
+		findHolders(d.root, trail{}, &all)
+		return all
+	}
+	return nil
+}
+
+// findHolders finds kustomize: in every source, those of templates and generators too.
+func findHolders(n *yaml.Node, t trail, all *[]holder) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := keyName(n.Content[i]), n.Content[i+1]
+			next := t.down(n, key)
+			if key == "kustomize" && value.Kind == yaml.MappingNode && inSource(t) {
+				*all = append(*all, holder{value, next.clone(), true})
+				continue
+			}
+			findHolders(value, next, all)
+		}
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			findHolders(c, t.down(n, i), all)
+		}
+	}
+}
+
+// inSource: spec.source, or an element of spec.sources.
+func inSource(t trail) bool {
+	n := len(t.steps)
+	return n > 0 && t.steps[n-1] == "source" || n > 1 && t.steps[n-2] == "sources"
+}

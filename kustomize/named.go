@@ -1,0 +1,69 @@
+package kustomize
+
+import "strings"
+
+// Texts of the form NAME=IMAGE: entries of Argo CD's kustomize.images, arguments such as
+// --sidecar=quay.io/a/b:1.
+//
+// Argo CD hands its entries to kustomize edit set image, which takes NAME=IMAGE, and
+// without NAME= only REPOSITORY:TAG or REPOSITORY@DIGEST. What stands before an @ is one
+// name to it: it reads NAME=REPOSITORY:TAG@DIGEST as the new name REPOSITORY:TAG with a
+// digest, which builds to just that, but REPOSITORY:TAG@DIGEST as one that changes only
+// images which say REPOSITORY:TAG already (kustomize/commands/edit/set, setimage.go).
+
+// cutName takes NAME=IMAGE apart; without a name, image is all of it.
+func cutName(s string) (name, image string, named bool) {
+	if name, image, named = strings.Cut(s, "="); named {
+		return name, image, true
+	}
+	return "", s, false
+}
+
+// bindText makes a use of an entry that is a text.
+func (s *scanner) bindText(u Use, e *entry) {
+	u.value, u.renames, u.dash, u.last = newField(e.node), true, e.dash, e.last
+	name, image, named := cutName(u.value.text)
+	repository, tag, digest := splitPullSpec(image)
+	u.Label = firstOf(name, repository)
+	u.Refused = refuseValue(e.trail, u.value, Whole)
+	if name != "" && pullSpec.MatchString(image) {
+		u.Refused = "" // a bare name is one here
+	}
+	switch {
+	case u.Refused != "":
+	case u.value.text != "" && !pullSpec.MatchString(image):
+		u.Refused = "the entry is no [NAME=]IMAGE"
+	case !named && tag != "" && digest != "":
+		u.Refused = "the entry changes only images that say " + repository + ":" + tag + " already: write " + repository + "=" + image
+	}
+	s.bind(u)
+}
+
+// refuseNamed says why NAME=IMAGE cannot be edited.
+func refuseNamed(value field, part Part) string {
+	name, image, _ := cutName(value.text)
+	switch {
+	case part != Whole:
+		return "the value is NAME=IMAGE: drop :" + string(part) + " to have the image written"
+	case name == "":
+		return "nothing stands before the = of the value"
+	case !pullSpec.MatchString(image) || !strings.ContainsAny(image, "/:@"):
+		return "what stands behind the = of the value is no image"
+	}
+	return ""
+}
+
+// spellNamed is the full pull spec behind the name that stands there. An entry of
+// kustomize.images gets its name where kustomize would take the result for another one.
+func (u Use) spellNamed(img Image) string {
+	name, old, named := cutName(u.value.text)
+	want := spellWhole(old, img)
+	repository, tag, _ := splitPullSpec(old)
+	switch {
+	case named:
+		return name + "=" + want
+	case u.renames && repository != "" && (repository != img.Name || tag != "" && img.Digest != ""):
+		return repository + "=" + want
+	}
+	return want
+}
