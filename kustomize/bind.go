@@ -34,6 +34,7 @@ func (s *scanner) bindEntry(e *entry) {
 			use.Paused = m.paused
 		}
 		use.Lookup = use.Lookup || m.lookup
+		use.marks = append(use.marks, m.line)
 	}
 	if e.strings {
 		s.bindText(use, e)
@@ -83,7 +84,7 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	}
 	p := on[0]
 	use := s.newUse(p.doc, p.trail, p.node.Line, m.marker)
-	use.Part, use.Paused = m.part, m.paused
+	use.Part, use.Paused, use.marks = m.part, m.paused, []int{c.Line}
 	use.value = newField(p.node)
 	use.Label = p.label()
 	use.Refused = refuseValue(p.trail, use.value, m.part)

@@ -47,10 +47,9 @@ func readDockerfile(src []byte) *File {
 		return &File{Broken: "not a Dockerfile: " + err.Error()}
 	}
 	s := dockerScanner{File: &File{}, docker: docker, begins: map[int]bool{}, targets: map[int][]fromMark{}}
-	named := map[string]int{}
+	named := namedReferences(docker.References)
 	for _, r := range docker.References {
 		s.begins[r.First] = true
-		named[r.Keyword+r.Name]++
 	}
 	runs := s.runs()
 	for i, c := range docker.Comments {
@@ -110,10 +109,7 @@ func (s *dockerScanner) bindReference(r dockerfile.Reference, named map[string]i
 	if len(marks) == 0 {
 		return
 	}
-	path := r.Keyword + "[" + strconv.Itoa(r.Index) + "]"
-	if r.Name != "" && named[r.Keyword+r.Name] == 1 {
-		path = r.Keyword + "[name=" + r.Name + "]"
-	}
+	path := referencePath(r, named)
 	if len(marks) > 1 {
 		s.problem(marks[1].comment.Line, path, finding{
 			message: fmt.Sprintf("two markers above one %s: %s here, %s on line %d", r.Keyword, marks[1].ref, marks[0].ref, marks[0].comment.Line),
@@ -131,6 +127,23 @@ func (s *dockerScanner) bindReference(r dockerfile.Reference, named map[string]i
 		value: field{there: true, text: r.Text, str: true},
 		plain: &plainPlace{value: yamledit.Span{Start: r.Start, End: r.End}, marker: yamledit.Span{Start: m.comment.Start, End: m.comment.End}, dockerfile: true},
 	})
+}
+
+// namedReferences counts the references of a file by keyword and name.
+func namedReferences(references []dockerfile.Reference) map[string]int {
+	named := map[string]int{}
+	for _, r := range references {
+		named[r.Keyword+r.Name]++
+	}
+	return named
+}
+
+// referencePath identifies a reference: FROM[name=build], where that is unique, or FROM[0].
+func referencePath(r dockerfile.Reference, named map[string]int) string {
+	if r.Name != "" && named[r.Keyword+r.Name] == 1 {
+		return r.Keyword + "[name=" + r.Name + "]"
+	}
+	return r.Keyword + "[" + strconv.Itoa(r.Index) + "]"
 }
 
 // reportTexts says where a marker is text of an instruction, as in a heredoc.

@@ -85,7 +85,8 @@ type Use struct {
 	dash    int           // of an entry: its first line, and
 	last    int           // its last one
 	value   field
-	renames bool // value is an entry of Argo CD's kustomize.images
+	renames bool  // value is an entry of Argo CD's kustomize.images
+	marks   []int // lines of the markers, in YAML
 
 	plain *plainPlace // of a file that is not YAML; nil: YAML
 }

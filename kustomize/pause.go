@@ -60,7 +60,7 @@ func pausesOnly(before, after *File, u Use, reason string) bool {
 func pauseMarker(comment, reason string) (string, error) {
 	start := strings.IndexByte(comment, '{')
 	body := comment[start:]
-	end, err := withoutPaused(&body)
+	end, err := withoutKey(&body, "paused")
 	if err != nil || reason == "" {
 		return comment[:start] + body, err
 	}
@@ -72,9 +72,9 @@ func pauseMarker(comment, reason string) (string, error) {
 	return comment[:start] + inner + comma + `"paused": ` + quote(reason) + body[len(inner):], nil
 }
 
-// withoutPaused cuts the key out of the object that body begins with, and gives where
+// withoutKey cuts a key out of the JSON object that body begins with, and gives where
 // that ends.
-func withoutPaused(body *string) (end int, err error) {
+func withoutKey(body *string, key string) (end int, err error) {
 	d := json.NewDecoder(strings.NewReader(*body))
 	if _, err := d.Token(); err != nil {
 		return 0, err
@@ -82,7 +82,7 @@ func withoutPaused(body *string) (end int, err error) {
 	var cut yamledit.Span
 	for first := true; d.More(); first = false {
 		from := int(d.InputOffset())
-		key, err := d.Token()
+		is, err := d.Token()
 		if err != nil {
 			return 0, err
 		}
@@ -90,7 +90,7 @@ func withoutPaused(body *string) (end int, err error) {
 		if err := d.Decode(&value); err != nil {
 			return 0, err
 		}
-		if key == "paused" {
+		if is == key {
 			cut = yamledit.Span{Start: from, End: int(d.InputOffset())}
 			if rest := strings.TrimLeft((*body)[cut.End:], " \t"); first && strings.HasPrefix(rest, ",") {
 				cut.End = len(*body) - len(strings.TrimLeft(rest[1:], " \t"))

@@ -1,0 +1,175 @@
+package kustomize
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every spot of the input is marked with a/b:1, one after the other. In out, #M stands
+// for the marker; a spot that is refused stands as it was, and with its reason below.
+var markCases = []struct{ name, file, in, out string }{
+	{"an entry", "kustomization.yaml", "images:\n- name: p\n  newTag: x\n", "images:\n- name: p #M\n  newTag: x\n"},
+	{"an entry whose name is not first", "kustomization.yaml", "images:\n  - newTag: x # why\n    name: p\n", "images:\n  - newTag: x # why\n    name: p #M\n"},
+	{"an entry with a comment", "kustomization.yaml", "images:\n  # of p\n  - name: p # why\n    newTag: x\n", "images:\n  # of p\n  #M\n  - name: p # why\n    newTag: x\n"},
+	{"a dash alone", "kustomization.yaml", "images:\n-\n  name: p # why\n", "images:\n#M\n-\n  name: p # why\n"},
+	{"a flow entry", "kustomization.yaml", "images:\n- {name: p, newTag: x}\n- {name: q}", "images:\n- {name: p, newTag: x} #M\n- {name: q} #M"},
+	{"a flow list", "kustomization.yaml", "images: [{name: p}, {name: q}]\n", "images: [{name: p}, {name: q}]\n1 a marker cannot be written here: the marker stands on images: itself\n1 a marker cannot be written here: the marker stands on images: itself\n"},
+	{"JSON", "kustomization.yaml", "{\n  \"images\": [\n    {\n      \"name\": \"p\",\n      \"newTag\": \"x\"\n    }\n  ]\n}\n", "{\n  \"images\": [\n    {\n      \"name\": \"p\", #M\n      \"newTag\": \"x\"\n    }\n  ]\n}\n"},
+	{"CRLF", "kustomization.yaml", "images:\r\n- name: p\r\n  newTag: x\r\n- name: q # why\r\n", "images:\r\n- name: p #M\r\n  newTag: x\r\n#M\r\n- name: q # why\r\n"},
+	{"BOM", "kustomization.yaml", "\ufeffimages:\n- name: p\n", "\ufeffimages:\n- name: p #M\n"},
+	{"trailing blanks stay where they are", "a.yaml", "spec:\n  containers:\n  - image: r/a:1  \n", "spec:\n  containers:\n  - image: r/a:1 #M  \n"},
+	{"an entry that is refused", "kustomization.yaml", "images:\n- name: p\n  Digest: x\n", "images:\n- name: p\n  Digest: x\n2 the entry's key Digest is not written digest, though kustomize reads it\n"},
+	{"a commented-out entry between", "kustomization.yaml", "images:\n# - name: old\n- name: p # why\n", "images:\n# - name: old\n#M\n- name: p # why\n"},
+	{"bound already", "kustomization.yaml", "images:\n- name: p #N\n", "images:\n- name: p #N\n2 bound to a/b:2 already\n"},
+
+	{"containers", "a.yaml", "spec:\n  containers:\n  - name: a\n    image: r/a:1\n  - name: b\n    image: \"r/b:1\" # why\n", "spec:\n  containers:\n  - name: a\n    image: r/a:1 #M\n  - name: b\n    image: \"r/b:1\" #M why\n"},
+	{"containers in one line", "a.yaml", "spec:\n  containers: [{name: a, image: r/a:1}]\n", "spec:\n  containers: [{name: a, image: r/a:1}]\n2 a marker cannot be written here: several values stand on the line of the marker\n"},
+	{"a comment for a tool", "a.yaml", "image: r/a:1 # renovate: docker\n", "image: r/a:1 # renovate: docker\n1 a comment that a tool may read stands behind the value, and a marker must begin its comment: put one of them elsewhere by hand\n"},
+	{"Flux's marker", "a.yaml", "image: r/a:1 # {\"$imagepolicy\": \"x:y\"}\n", "image: r/a:1 # {\"$imagepolicy\": \"x:y\"}\n1 a comment that a tool may read stands behind the value, and a marker must begin its comment: put one of them elsewhere by hand\n"},
+	{"a block scalar", "a.yaml", "image: >-\n  r/a:1\nb: c\n", "image: >- #M\n  r/a:1\nb: c\n"},
+	{"a comment without a blank", "a.yaml", "image: r/a:1 #why\n", "image: r/a:1 #{\"$imagestream\": \"a/b:1\"} why\n"},
+	{"a tab before", "a.yaml", "image: r/a:1\t# why\n", "image: r/a:1\t#M why\n"},
+	{"an anchor repeated", "a.yaml", "image: &i r/a:1\nb: *i\n", "image: &i r/a:1 #M\nb: *i\n"},
+	{"a group", "values.yaml", "image:\n  repository: r/a\n  tag: v1 # why\n  digest: sha256:00\n", "image:\n  repository: r/a #M:name\n  tag: v1 #M:tag why\n  digest: sha256:00 #M:digest\n"},
+	{"a group in one line", "values.yaml", "image: {repository: r/a, tag: v1}\n", "image: {repository: r/a, tag: v1}\n1 another marker stands on the line: write each value on a line of its own\n"},
+	{"FROM", "Dockerfile", "ARG B=r/b:1\nFROM $B AS x\n\nFROM --platform=linux/arm64 r/c:1\nRUN x\n", "# imgstream: a/b:1\nARG B=r/b:1\nFROM $B AS x\n\n# imgstream: a/b:1\nFROM --platform=linux/arm64 r/c:1\nRUN x\n"},
+	{"FROM behind a directive, CRLF", "Dockerfile", "# syntax=docker/dockerfile:1\r\n  FROM r/c:1", "# syntax=docker/dockerfile:1\r\n  # imgstream: a/b:1\r\n  FROM r/c:1"},
+	{"FROM below a commented one", "Dockerfile", "# FROM r/old:1\nFROM r/c:1\n", "# FROM r/old:1\n# imgstream: a/b:1\nFROM r/c:1\n"},
+}
+
+func expandMarks(s string) string {
+	return strings.NewReplacer(
+		"#M:name", `# {"$imagestream": "a/b:1:name"}`, "#M:tag", `# {"$imagestream": "a/b:1:tag"}`, "#M:digest", `# {"$imagestream": "a/b:1:digest"}`,
+	).Replace(s)
+}
+
+func TestMark(t *testing.T) {
+	for _, c := range markCases {
+		t.Run(c.name, func(t *testing.T) {
+			src := []byte(withMarkers(c.in))
+			spots, err := Spots(c.file, src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reasons := ""
+			now := src
+			for _, s := range spots {
+				marked, err := Mark(c.file, now, s, "a/b:1")
+				if err != nil {
+					if !errors.Is(err, ErrUnproven) {
+						t.Fatal(err)
+					}
+					reasons += strings.Replace(strings.TrimPrefix(err.Error(), "line "), ": ", " ", 1) + "\n"
+					continue
+				}
+				now = marked
+			}
+			if diff := cmp.Diff(withMarkers(expandMarks(c.out)), string(now)+reasons); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestMarkRefusesWhatIsNoTag(t *testing.T) {
+	for _, ref := range []string{"", "a", "a/b:1:tag", "A/b:1", "a/b@sha256:00"} {
+		if _, err := Mark("a.yaml", []byte("image: r/a:1\n"), Spot{}, ref); err == nil || errors.Is(err, ErrUnproven) {
+			t.Errorf("%q: %v", ref, err)
+		}
+	}
+	if _, err := Mark("a.yaml", []byte("image: r/a:1\n"), Spot{Path: "b", Line: 7}, "a/b:1"); !errors.Is(err, ErrUnproven) {
+		t.Error(err)
+	}
+}
+
+// Unmark takes every use away.
+var unmarkCases = []struct{ name, file, in, out string }{
+	{"behind, aligned", "kustomization.yaml", "images:\n- name: p     #M\n  newTag: x\n", "images:\n- name: p\n  newTag: x\n"},
+	{"above", "kustomization.yaml", "images:\n#M\n- name: p\n", "images:\n- name: p\n"},
+	{"twice on one entry", "kustomization.yaml", "images:\n#M\n- name: p #M\n", "images:\n- name: p\n"},
+	{"with text of people", "a.yaml", "image: r/a:1 #M keep\n", "image: r/a:1 # keep\n"},
+	{"paused", "a.yaml", "image: r/a:1 # {\"paused\": \"why\", \"$imagestream\": \"a/b:1\"}\n", "image: r/a:1\n"},
+	{"with Flux's", "a.yaml", "image: r/a:1 # {\"$imagestream\": \"a/b:1\", \"$imagepolicy\": \"x:y\"} t\n", "image: r/a:1 # {\"$imagepolicy\": \"x:y\"} t\n"},
+	{"two documents", "a.yaml", "image: r/a:1 #M\n---\nimage: r/a:1 #N\n", "image: r/a:1\n---\nimage: r/a:1\n"},
+	{"one of two tags on one entry", "kustomization.yaml", "images:\n#M\n- name: p #N\n", "images:\n#M\n- name: p #N\n"},
+	{"a Dockerfile", "Dockerfile", "# imgstream: a/b:1 paused=\"why\"\n# keep\nFROM r/a:1\n", "# keep\nFROM r/a:1\n"},
+	{"a line of text", "x.env", "#M keep\nA=r/x:1\n", "# keep\nA=r/x:1\n"},
+	{"behind a line of text", "x.toml", "a = \"r/x:1\" #M\r\nb = 1\r\n", "a = \"r/x:1\"\r\nb = 1\r\n"},
+	{"above a line of text", "x.tf", "// {\"$imagestream\": \"a/b:1\"}\na = \"r/x:1\"\n", "a = \"r/x:1\"\n"},
+}
+
+func TestUnmark(t *testing.T) {
+	for _, c := range unmarkCases {
+		t.Run(c.name, func(t *testing.T) {
+			now := []byte(withMarkers(c.in))
+			for f := Parse(c.file, now); f != nil && len(f.Uses) > 0; f = Parse(c.file, now) {
+				var err error
+				if now, err = Unmark(c.file, now, f.Uses[0]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(withMarkers(c.out), string(now)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	for _, u := range []Use{{Path: "image", Document: "0", Ref: "a/b:2"}, {Path: "other", Document: "0", Ref: "a/b:1"}} {
+		if _, err := Unmark("a.yaml", []byte(withMarkers("image: r/a:1 #M\n")), u); !errors.Is(err, ErrUnproven) {
+			t.Error(err)
+		}
+	}
+}
+
+// FuzzMark marks every spot of a file: it is refused, or it is bound, nothing else is, and
+// Unmark gives the bytes from before.
+func FuzzMark(f *testing.F) {
+	for _, c := range spotCases {
+		f.Add(c.file, withMarkers(c.in))
+	}
+	for _, c := range markCases {
+		f.Add(c.file, withMarkers(c.in))
+	}
+	for _, c := range parseCases {
+		f.Add(c.file, c.in)
+	}
+	for _, c := range hardCases {
+		in, _ := beforeAfter(c.text)
+		f.Add("kustomization.yaml", in)
+	}
+	f.Fuzz(func(t *testing.T, name, src string) {
+		spots, err := Spots(name, []byte(src))
+		if err != nil && !errors.Is(err, ErrUnproven) {
+			t.Fatal(err)
+		}
+		if len(spots) > 20 {
+			return
+		}
+		for _, s := range spots {
+			now, err := Mark(name, []byte(src), s, "a/b:1")
+			if err != nil {
+				if !errors.Is(err, ErrUnproven) {
+					t.Fatalf("not a refusal: %v", err)
+				}
+				continue
+			}
+			is, err := sameSpot(name, now, s)
+			if err != nil || is.Bound != "a/b:1" {
+				t.Fatalf("not bound: %q", now)
+			}
+			if IsYAML(name) {
+				checkValues(t, leaves(t, src), leaves(t, string(now)), nil, Image{})
+			}
+			for _, u := range is.Uses {
+				if now, err = Unmark(name, now, u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if string(now) != src {
+				t.Fatalf("%q became %q", src, now)
+			}
+		}
+	})
+}

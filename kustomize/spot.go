@@ -1,0 +1,322 @@
+package kustomize
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/imgstream/imgstream/kustomize/dockerfile"
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+)
+
+// SpotKind is what a Spot is.
+type SpotKind string
+
+// The kinds of spots.
+const (
+	SpotEntry     SpotKind = "entry"     // an images: entry of a kustomization
+	SpotContainer SpotKind = "container" // image in containers or initContainers, or of an image volume
+	SpotGroup     SpotKind = "group"     // repository with tag or digest beside it, as in Helm values
+	SpotFrom      SpotKind = "from"      // FROM of a Dockerfile, or the ARG that is its reference
+	SpotValue     SpotKind = "value"     // any other single value that shows an image
+)
+
+// Spot is one place of a file that shows an image, whether it is bound or not. Document
+// and Path identify it within its file; they are those of the Use that binds it, of a
+// group those of the mapping.
+type Spot struct {
+	Line      int
+	Kind      SpotKind
+	Path      string // images[name=keycloak]; spec.template.spec.containers[name=web].image; image; FROM[name=build]
+	Document  string // as in Use
+	Namespace string // as in Use
+	Object    string // kind/name of the Kubernetes object in lower case: deployment/web; "" = none
+	Label     string // what a person calls it, as in Use
+
+	Image                   string // what it shows: repository[:tag][@digest]; "" where it shows no name
+	Repository, Tag, Digest string
+
+	Bound   string // the [namespace/]stream:tag that it is bound to; "" = none
+	Uses    []Use  // what binds it: one, or one per part of a group
+	Refused string // why nothing can ever be written here as the file is; "" = it can
+
+	places []place // where markers go: the value; the parts of a group
+	parts  []Part  // by place
+	entry  *entry
+	from   *dockerfile.Reference
+}
+
+// Spots are the places of a file that show an image, by line: of YAML, and of
+// Dockerfiles. Other text has none but for those that are bound already. The error is
+// ErrUnproven, where the file cannot be read.
+func Spots(name string, src []byte) ([]Spot, error) {
+	switch {
+	case dockerfile.Is(name):
+		return dockerSpots(name, src)
+	case !IsYAML(name):
+		f := Parse(name, src)
+		if f == nil {
+			return nil, nil
+		}
+		if f.Broken != "" {
+			return nil, &yamledit.Error{Reason: f.Broken}
+		}
+		return inOrder(boundSpots(nil, f.Uses)), nil
+	}
+	y, broken := parse(src)
+	if broken != "" {
+		return nil, &yamledit.Error{Reason: broken}
+	}
+	return yamlSpots(name, y, read(name, y)), nil
+}
+
+func inOrder(spots []Spot) []Spot {
+	slices.SortStableFunc(spots, func(a, b Spot) int { return cmp.Compare(a.Line, b.Line) })
+	return spots
+}
+
+// yamlSpots finds the places of a parsed file; f is what it binds.
+func yamlSpots(name string, y *yamledit.File, f *File) []Spot {
+	s := spotter{yaml: y, uses: f.identities()}
+	for _, d := range documents(name, y.Documents()) {
+		s.doc = d
+		s.object = objectName(d.root)
+		if d.kustomization {
+			for _, l := range lists(y, d) {
+				for _, e := range l.entries {
+					s.addEntry(e)
+				}
+			}
+			continue
+		}
+		s.walk(d.root, trail{}, nil)
+	}
+	return inOrder(boundSpots(s.found, f.Uses))
+}
+
+// boundSpots adds the uses that are no spot yet: their markers say that they are images.
+func boundSpots(spots []Spot, uses []Use) []Spot {
+	known := map[identity]bool{}
+	for _, s := range spots {
+		for _, u := range s.Uses {
+			known[u.identity()] = true
+		}
+	}
+	for _, u := range uses {
+		if known[u.identity()] {
+			continue
+		}
+		s := Spot{
+			Line: u.Line, Kind: SpotValue, Path: u.Path, Document: u.Document, Namespace: u.Namespace, Label: u.Label,
+			Bound: u.Ref, Uses: []Use{u}, Refused: u.Refused,
+		}
+		s.show(u.Shown())
+		spots = append(spots, s)
+	}
+	return spots
+}
+
+// show notes an image.
+func (s *Spot) show(repository, tag, digest string) {
+	s.Repository, s.Tag, s.Digest = repository, tag, digest
+	if repository == "" {
+		return
+	}
+	s.Image = repository
+	if tag != "" {
+		s.Image += ":" + tag
+	}
+	if digest != "" {
+		s.Image += "@" + digest
+	}
+}
+
+// Shown is what the place says now, as far as it says it.
+func (u Use) Shown() (repository, tag, digest string) {
+	if v := u.entry; v != nil {
+		tag, digest = v.newTag.text, v.digest.text
+		if t, d, both := strings.Cut(tag, "@"); both {
+			tag, digest = t, d
+		}
+		return v.repository(), tag, digest
+	}
+	switch u.Part {
+	case PartTag:
+		tag, digest, _ = strings.Cut(u.value.text, "@")
+		return "", tag, digest
+	case PartDigest:
+		return "", "", u.value.text
+	}
+	return splitPullSpec(u.value.text)
+}
+
+// objectName is kind/name of an object in lower case.
+func objectName(root *yaml.Node) string {
+	kind, name := text(root, "kind"), text(get(root, "metadata"), "name")
+	if kind == "" || name == "" {
+		return ""
+	}
+	return strings.ToLower(kind) + "/" + name
+}
+
+// spotter collects the spots of one YAML file.
+type spotter struct {
+	yaml   *yamledit.File
+	uses   map[identity]Use
+	doc    *document
+	object string
+	found  []Spot
+}
+
+// newSpot is a spot with what binds it, if its places are bound.
+func (s *spotter) newSpot(kind SpotKind, n *yaml.Node, t trail, label string) Spot {
+	return Spot{
+		Line: n.Line, Kind: kind, Path: s.doc.pathText(t), Document: s.doc.id, Namespace: s.doc.namespace,
+		Object: s.object, Label: label,
+	}
+}
+
+// bound notes the use at a path of the document.
+func (s *spotter) bound(spot *Spot, path string) {
+	u, ok := s.uses[identity{s.doc.id, path}]
+	if !ok {
+		return
+	}
+	spot.Uses = append(spot.Uses, u)
+	spot.Bound = firstOf(spot.Bound, u.Ref)
+}
+
+func (s *spotter) addEntry(e *entry) {
+	if e.node.Kind != yaml.MappingNode {
+		return
+	}
+	values, refused := readEntry(e.node)
+	spot := s.newSpot(SpotEntry, e.node, e.trail, values.name.text)
+	spot.Object, spot.Refused, spot.entry = "", refused, e
+	spot.show(Use{entry: values}.Shown())
+	s.bound(&spot, spot.Path)
+	s.found = append(s.found, spot)
+}
+
+// walk looks for images; keys is the way to n as isImageField reads it.
+func (s *spotter) walk(n *yaml.Node, t trail, keys []string) {
+	switch n.Kind {
+	case yaml.MappingNode:
+		if s.addGroup(n, t) {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			if key.Kind != yaml.ScalarNode {
+				continue
+			}
+			s.walk(value, t.down(n, key.Value), append(keys, key.Value))
+		}
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			s.walk(c, t.down(n, i), append(keys, "[]"))
+		}
+	case yaml.ScalarNode:
+		s.addValue(n, t, keys)
+	}
+}
+
+// imageKey is the key of a value that may be an image.
+var imageKey = regexp.MustCompile(`^image$|[a-z]Image$`)
+
+// picture is a file that no registry serves.
+var picture = regexp.MustCompile(`(?i)\.(png|jpe?g|gif|svg|ico|webp|avif|iso|img|qcow2)$`)
+
+// addValue adds a single value that shows an image.
+func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
+	if len(keys) == 0 {
+		return
+	}
+	kind, value := SpotValue, newField(n)
+	last := keys[len(keys)-1]
+	switch {
+	case isImageField(keys):
+		kind = SpotContainer
+	case !imageKey.MatchString(last) || !pullSpec.MatchString(value.text) || !strings.ContainsAny(value.text, "/:@") || picture.MatchString(value.text):
+		return
+	}
+	if value.text == "" {
+		return
+	}
+	p := place{s.doc, n, t.clone()}
+	spot := s.newSpot(kind, n, t, p.label())
+	spot.places, spot.parts = []place{p}, []Part{Whole}
+	spot.Refused = refuseValue(t, value, Whole)
+	spot.show(splitPullSpec(value.text))
+	s.bound(&spot, spot.Path)
+	s.found = append(s.found, spot)
+}
+
+// addGroup adds a mapping whose values are the parts of one image.
+func (s *spotter) addGroup(n *yaml.Node, t trail) bool {
+	repository := get(n, "repository")
+	if text(n, "repository") == "" || text(n, "tag") == "" && text(n, "digest") == "" {
+		return false
+	}
+	label := "image"
+	if len(t.steps) > 0 {
+		label = t.steps.String()
+	}
+	spot := s.newSpot(SpotGroup, repository, t, label)
+	spot.show(text(n, "repository"), text(n, "tag"), text(n, "digest"))
+	if tag, digest, both := strings.Cut(spot.Tag, "@"); both {
+		spot.show(spot.Repository, tag, digest)
+	}
+	if text(n, "registry") != "" {
+		spot.Refused = "registry and repository stand apart: write the registry into repository"
+	}
+	for _, part := range []struct {
+		key  string
+		part Part
+	}{{"repository", PartName}, {"tag", PartTag}, {"digest", PartDigest}} {
+		value := get(n, part.key)
+		if scalarText(value) == "" {
+			continue
+		}
+		at := t.down(n, part.key).clone()
+		spot.places, spot.parts = append(spot.places, place{s.doc, value, at}), append(spot.parts, part.part)
+		spot.Refused = firstOf(spot.Refused, refuseValue(at, newField(value), part.part))
+		s.bound(&spot, s.doc.pathText(at))
+	}
+	s.found = append(s.found, spot)
+	return true
+}
+
+// dockerSpots are the references of a Dockerfile that name an image.
+func dockerSpots(name string, src []byte) ([]Spot, error) {
+	if len(src) > MaxSize {
+		return nil, &yamledit.Error{Reason: "larger than " + strconv.Itoa(MaxSize) + " bytes"}
+	}
+	docker, err := dockerfile.Parse(src)
+	if err != nil {
+		return nil, &yamledit.Error{Reason: "not a Dockerfile: " + err.Error()}
+	}
+	var found []Spot
+	uses := map[identity]Use{}
+	if f := Parse(name, src); f != nil {
+		uses = f.identities()
+	}
+	named := namedReferences(docker.References)
+	for _, r := range docker.References {
+		spot := Spot{Line: r.Line, Kind: SpotFrom, Path: referencePath(r, named), Document: "0", Label: firstOf(r.Name, r.Keyword), Refused: r.Refused, from: &r}
+		u, bound := uses[identity{spot.Document, spot.Path}]
+		if r.Refused != "" && !bound {
+			continue // a stage, scratch, an ARG that is no image
+		}
+		if bound {
+			spot.Bound, spot.Uses = u.Ref, []Use{u}
+		}
+		spot.show(splitPullSpec(r.Text))
+		found = append(found, spot)
+	}
+	return inOrder(found), nil
+}
