@@ -11,7 +11,10 @@ import (
 
 // packer writes packs without deltas (gitformat-pack(5)). It keeps what it compressed for
 // the next pack: after a lost race that holds nearly all of it again, and has little time.
-type packer struct{ packed map[plumbing.Hash][]byte }
+type packer struct {
+	packed  map[plumbing.Hash][]byte
+	deflate *zlib.Writer // of one pack; a new one costs more than a small object
+}
 
 // pack writes the named objects, in this order.
 func (p *packer) pack(order []plumbing.Hash, from *staging) ([]byte, error) {
@@ -25,21 +28,21 @@ func (p *packer) pack(order []plumbing.Hash, from *staging) ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			if entry, err = packEntry(obj); err != nil {
+			if entry, err = p.entry(obj); err != nil {
 				return nil, err
 			}
 		}
 		packed[h] = entry
 		b = append(b, entry...)
 	}
-	p.packed = packed
+	p.packed, p.deflate = packed, nil
 	sum := sha1.Sum(b) //nolint:gosec // git's format
 	return append(b, sum[:]...), nil
 }
 
-// packEntry is one object of a pack: type and size, four and then seven bits a byte, the
+// entry is one object of a pack: type and size, four and then seven bits a byte, the
 // lowest first; then the compressed content.
-func packEntry(obj plumbing.EncodedObject) ([]byte, error) {
+func (p *packer) entry(obj plumbing.EncodedObject) ([]byte, error) {
 	data, err := content(obj)
 	if err != nil {
 		return nil, err
@@ -55,10 +58,13 @@ func packEntry(obj plumbing.EncodedObject) ([]byte, error) {
 	if size > 0 {
 		b.Write(binary.AppendUvarint(nil, size))
 	}
-	z := zlib.NewWriter(&b)
-	_, err = z.Write(data)
+	if p.deflate == nil {
+		p.deflate = zlib.NewWriter(nil)
+	}
+	p.deflate.Reset(&b)
+	_, err = p.deflate.Write(data)
 	if err == nil {
-		err = z.Close()
+		err = p.deflate.Close()
 	}
 	return b.Bytes(), err
 }
