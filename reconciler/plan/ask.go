@@ -198,8 +198,23 @@ func (p *Present) choice(t *tag, due Due, got Answers) choice {
 	return choice{asks: []Import{a.Import}, image: a.Import}
 }
 
-// ask gives what a tag may ask; false for one that has no reason to.
+// asking is what a tag may ask.
+type asking struct {
+	Ask
+	is bool
+}
+
+// ask gives what a tag may ask; false for one that has no reason to. It is asked for often
+// and worked out once.
 func (p *Present) ask(t *tag) (Ask, bool) {
+	if t.asking == nil {
+		a, is := p.mayAsk(t)
+		t.asking = &asking{a, is}
+	}
+	return t.asking.Ask, t.asking.is
+}
+
+func (p *Present) mayAsk(t *tag) (Ask, bool) {
 	if t.still() || t.spec.From == nil || t.spec.From.Kind != stream.KindDockerImage || t.spec.Reference {
 		return Ask{}, false
 	}

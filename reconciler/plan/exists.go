@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,16 @@ const daily = 24 * time.Hour
 // used are the tags whose head some consumer shows by its digest, other than those that
 // are about to go.
 func (p *Present) used(going map[stream.Pos]bool) map[stream.Ref]bool {
+	if len(going) > 0 {
+		return p.usedBut(going)
+	}
+	if p.shown == nil {
+		p.shown = p.usedBut(nil)
+	}
+	return p.shown
+}
+
+func (p *Present) usedBut(going map[stream.Pos]bool) map[stream.Ref]bool {
 	used := map[stream.Ref]bool{}
 	for _, f := range p.tip.files() {
 		for _, u := range f.Uses {
@@ -36,18 +47,31 @@ func (p *Present) used(going map[stream.Pos]bool) map[stream.Ref]bool {
 // metadata, so that an older image that came back is described by the pass that finds it.
 // The images of an export are left alone until somebody shows them.
 func (p *Present) looksFor() map[stream.Ref]bool {
-	all := p.used(nil)
+	if p.looked != nil {
+		return p.looked
+	}
+	all := maps.Clone(p.used(nil))
 	for _, t := range p.order {
 		if head := t.cur.Head(); imageOf(head) != "" && head.Cause != stream.CauseAdopt && !p.isDescribed(head.Image) {
 			all[t.ref] = true
 		}
 	}
+	p.looked = all
 	return all
 }
 
 // check gives the question whether the registry still has the head of a tag, for tags
-// whose head is used. An image that it lost is asked for as often as a scheduled tag.
+// whose head is used. An image that it lost is asked for as often as a scheduled tag. Like
+// ask, it is worked out once.
 func (p *Present) check(t *tag) (Ask, bool) {
+	if t.checking == nil {
+		a, is := p.mayCheck(t)
+		t.checking = &asking{a, is}
+	}
+	return t.checking.Ask, t.checking.is
+}
+
+func (p *Present) mayCheck(t *tag) (Ask, bool) {
 	head := t.cur.Head()
 	if t.still() || imageOf(head) == "" {
 		return Ask{}, false

@@ -21,6 +21,8 @@ type Present struct {
 
 	repositories []*repository                  // that tags come from, in the order of their streams
 	listings     map[stream.Ref]map[string]bool // by stream whose repository was listed: the tags that are imported
+
+	shown, looked map[stream.Ref]bool // what shows and looksFor give; nil: not worked out yet
 }
 
 // tag is one tag with a spec, a status or a seed.
@@ -38,6 +40,8 @@ type tag struct {
 	adopted  bool   // cur was seeded from an export
 	pushed   bool   // its image is what is pushed to the local registry
 	creates  bool   // its stream is not there yet
+
+	asking, checking *asking // what ask and check gave; nil: not worked out yet
 }
 
 // Look compares the tip with imgstream's last push. A nil base means that

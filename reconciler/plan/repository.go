@@ -110,6 +110,7 @@ func (p *Present) copy() *Present {
 	q := *p
 	q.tags, q.order, q.streams = maps.Clone(p.tags), slices.Clone(p.order), maps.Clone(p.streams)
 	q.listings = map[stream.Ref]map[string]bool{}
+	q.shown, q.looked = nil, nil
 	return &q
 }
 

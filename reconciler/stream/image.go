@@ -21,7 +21,6 @@ var (
 	registrySyntax   = regexp.MustCompile(registryGrammar)
 	repositorySyntax = regexp.MustCompile(repositoryGrammar)
 	tagSyntax        = regexp.MustCompile(`^[\w][\w.-]{0,127}$`)
-	digestSyntax     = regexp.MustCompile(`^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
 )
 
 // Image is a reference to an image in a registry with Docker's defaults
@@ -124,4 +123,7 @@ func (i Image) String() string {
 func IsTag(s string) bool { return tagSyntax.MatchString(s) }
 
 // IsDigest says whether s is a whole digest of a kind that is accepted.
-func IsDigest(s string) bool { return digestSyntax.MatchString(s) }
+func IsDigest(s string) bool {
+	algorithm, hex, _ := strings.Cut(s, ":")
+	return (algorithm == "sha256" && len(hex) == 64 || algorithm == "sha512" && len(hex) == 128) && strings.Trim(hex, "0123456789abcdef") == ""
+}
