@@ -1,5 +1,5 @@
 // Command bench measures what the README claims, each figure beside the tools that it is
-// compared with, in one run (performance.md P1, P4, P9 and P10). It prints tables; README.md in
+// compared with, in one run (performance.md P1, P4, P8, P9 and P10). It prints tables; README.md in
 // this folder holds the results of one machine. It fails only when something breaks.
 package main
 
@@ -23,6 +23,7 @@ import (
 // options are the flags.
 type options struct {
 	parent, sizes, transport string
+	only                     string
 	runs                     int
 	rest                     time.Duration
 	profile                  string
@@ -32,6 +33,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.sizes, "sizes", "1000,10000,100000", "sizes of repositories, in files")
 	flag.StringVar(&o.transport, "transport", "", "http, ssh or http,ssh for all sizes (default both, ssh up to 10000 files)")
+	flag.StringVar(&o.only, "only", "", "P8: measure that alone")
 	flag.IntVar(&o.runs, "runs", 15, "runs of what is fast; what clones runs a fifth as often")
 	flag.DurationVar(&o.rest, "rest", 30*time.Second, "how long a daemon is left alone before its memory at rest is read")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of imgstream's last commits to this `file`")
@@ -73,11 +75,22 @@ func bench(ctx context.Context, o options) error {
 	if o.runs < 1 {
 		return fmt.Errorf("-runs: %d", o.runs)
 	}
+	if o.only != "" && o.only != "P8" {
+		return fmt.Errorf("-only: %q: want P8", o.only)
+	}
 	b, err := newLab(o)
 	if err != nil {
 		return err
 	}
 	defer b.close()
+	if o.only == "P8" {
+		f, err := b.many(ctx)
+		if err != nil {
+			return fmt.Errorf("many changes: %w", err)
+		}
+		printMany(f)
+		return nil
+	}
 	if b.binary, err = b.build(ctx); err != nil {
 		return err
 	}
@@ -98,6 +111,10 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("image metadata: %w", err)
 	}
+	many, err := b.many(ctx)
+	if err != nil {
+		return fmt.Errorf("many changes: %w", err)
+	}
 	for _, over := range b.over {
 		printCommits(over, b.commitsOver(over))
 	}
@@ -105,6 +122,7 @@ func bench(ctx context.Context, o options) error {
 	printStarts(b.started, b.rest)
 	printBinary(b.binary, b.over)
 	printContents(content)
+	printMany(many)
 	return nil
 }
 
