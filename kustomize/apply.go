@@ -75,8 +75,9 @@ type writer struct {
 	file *File
 }
 
-// prepareAll gives the wants that have edits to try; the others have errors.
-func (w *writer) prepareAll() []int {
+// prepareAll gives the wants that have edits to try, those of one image together; the
+// others have errors.
+func (w *writer) prepareAll() [][]int {
 	w.edits = make([][]yamledit.Edit, len(w.wants))
 	taken := map[identity]bool{}
 	var some []int
@@ -91,27 +92,28 @@ func (w *writer) prepareAll() []int {
 			some = append(some, i)
 		}
 	}
-	return some
+	return w.units(some)
 }
 
 // add edits some more wants. Should their proof fail, it looks for those to
 // blame by halves.
-func (w *writer) add(some []int) {
-	if len(some) == 0 {
+func (w *writer) add(units [][]int) {
+	if len(units) == 0 {
 		return
 	}
+	some := slices.Concat(units...)
 	all := slices.Concat(w.good, some)
 	y, file, err := w.try(all)
 	switch {
 	case err == nil:
 		w.good, w.yaml, w.file = all, y, file
-	case len(some) == 1 || w.tries <= 0:
+	case len(units) == 1 || w.tries <= 0:
 		for _, i := range some {
 			w.errs[i] = err
 		}
 	default:
-		w.add(some[:len(some)/2])
-		w.add(some[len(some)/2:])
+		w.add(units[:len(units)/2])
+		w.add(units[len(units)/2:])
 	}
 }
 

@@ -74,9 +74,18 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 			on = append(on, p)
 		}
 	}
+	if m.part == Whole {
+		if g := s.groupBehind(c, on); g != nil {
+			g.marks = append(g.marks, m)
+			return
+		}
+	}
 	switch {
 	case len(on) == 0:
-		s.problem(c.Line, "", finding{message: "the marker stands on no single value", hint: "put it at the end of the line of the value"})
+		s.problem(c.Line, "", finding{
+			message: "the marker stands on no single value",
+			hint:    "put it at the end of the line of the value, or on the key of a mapping with repository and tag or digest",
+		})
 		return
 	case len(on) > 1:
 		s.problem(c.Line, "", finding{message: "several values stand on the line of the marker", hint: "write each on a line of its own"})
@@ -88,6 +97,9 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	use.value = newField(p.node)
 	use.Label = p.label()
 	use.Refused = refuseValue(p.trail, use.value, m.part)
+	if m.part != Whole {
+		use.Group = groupOfPart(p)
+	}
 	if m.lookup {
 		s.problem(c.Line, use.Path, noLookup)
 	}
@@ -117,8 +129,11 @@ func (s *scanner) bind(u Use) {
 // probe is an image that no file shows, in the repository that this use shows.
 func (u Use) probe() Image {
 	img := Image{Name: "probe.invalid/image", Tag: "probe", Digest: "sha256:" + strings.Repeat("0", 64)}
-	if u.entry != nil {
+	switch {
+	case u.entry != nil:
 		img.Name = u.entry.repository()
+	case u.parts != nil && u.parts.registry.text != "":
+		img.Name = u.parts.registry.text + "/probe" // the split that stands there can stay
 	}
 	return img
 }

@@ -13,7 +13,7 @@ import (
 
 // FuzzParse never panics, and everything it says has its place in the file.
 func FuzzParse(f *testing.F) {
-	for _, c := range slices.Concat(parseCases, deployerCases) {
+	for _, c := range slices.Concat(parseCases, deployerCases, groupCases) {
 		f.Add(c.file, withMarkers(c.in))
 	}
 	f.Fuzz(func(t *testing.T, name, src string) {
@@ -48,7 +48,7 @@ func FuzzParse(f *testing.F) {
 // reading of both files: refused, or only the keys that belong to an edited
 // place differ, and they say the image.
 func FuzzApply(f *testing.F) {
-	for _, c := range slices.Concat(parseCases, deployerCases) {
+	for _, c := range slices.Concat(parseCases, deployerCases, groupCases) {
 		f.Add(c.file, withMarkers(c.in), "r/a", "v2")
 	}
 	for _, c := range hardCases {
@@ -94,11 +94,18 @@ func FuzzApply(f *testing.F) {
 // allow notes the paths that belong to a use.
 func allow(allowed map[string]bool, u Use) {
 	path := fmt.Sprint(u.doc, " ", u.at)
-	if u.entry == nil {
+	keys := []string{"newName", "newTag", "digest"}
+	switch {
+	case u.parts != nil:
+		keys = []string{"registry", u.parts.repositoryKey, "tag", u.parts.digestKey}
+	case u.entry == nil:
 		allowed[path] = true
 		return
 	}
-	for _, key := range []string{"newName", "newTag", "digest"} {
+	for _, key := range keys {
+		if strings.HasSuffix(path, " ") {
+			allowed[path+key] = true
+		}
 		allowed[path+"."+key] = true
 	}
 }
@@ -116,7 +123,12 @@ func checkValues(t *testing.T, before, after map[string]string, allowed map[stri
 		if was, ok := before[path]; ok && is == was {
 			continue
 		}
-		said := []string{img.Name, img.Tag, img.Digest}
+		said := []string{img.Name, img.Tag, img.Digest, strings.TrimPrefix(img.Digest, "sha256:")}
+		for i, c := range img.Name {
+			if c == '/' {
+				said = append(said, img.Name[:i], img.Name[i+1:])
+			}
+		}
 		_, is, _ := cutName(is)
 		parts := strings.FieldsFunc(is, func(r rune) bool { return r == '@' })
 		if !allowed[path] || !slices.Contains(said, parts[len(parts)-1]) && !strings.HasPrefix(is, img.Name) {

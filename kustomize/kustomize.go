@@ -77,11 +77,15 @@ type Use struct {
 	Paused    string // the reason why a person stopped it; "" = not paused
 	Lookup    bool   // an entry that local lookup made and may take away
 	Label     string // what a person calls it: the entry's or container's name, else the last keys
-	Refused   string // why it can never be edited as the file is; "" = editable. Not among the Problems
+	// Group names the image that a part belongs to: uses of one Document, Group and Ref are
+	// written together or not at all. "" = it stands alone.
+	Group   string
+	Refused string // why it can never be edited as the file is; "" = editable. Not among the Problems
 
 	doc     int
 	at      yamledit.Path // the entry, or the value
-	entry   *entryValues  // nil: a single value
+	entry   *entryValues  // of an images: entry, and
+	parts   *groupValues  // of an image in several keys; both nil: a single value
 	dash    int           // of an entry: its first line, and
 	last    int           // its last one
 	value   field

@@ -319,7 +319,7 @@ image:
 "dotted.key":
 - [quay.io/a/b, x]
 - - quay.io/a/b #M
-`, "3 image.repository a/b:1 part=name (image.repository of 0)\n4 image.tag a/b:1 part=tag (image.tag of 0)\n" +
+`, "3 image.repository a/b:1 part=name paused=freeze (image.repository of 0)\n4 image.tag a/b:1 part=tag paused=freeze (image.tag of 0)\n" +
 		"5 image.digest a/b:1 part=digest paused=freeze (image.digest of 0)\n8 [\"dotted.key\"][1][0] a/b:1 ([0] of 0)\n"},
 	{"several documents, some alike", "all.yaml", `
 kind: Pod

@@ -22,7 +22,9 @@ func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
 		return nil, &yamledit.Error{Reason: broken}
 	}
 	before := read(name, y)
-	for _, c := range y.Comments() {
+	comments := slices.Clone(y.Comments())
+	slices.SortStableFunc(comments, func(a, b yamledit.Comment) int { return u.owns(b) - u.owns(a) })
+	for _, c := range comments {
 		if m, ok, _ := parseMarker(c.Text); !ok || m.ref != u.Ref {
 			continue
 		}
@@ -38,13 +40,22 @@ func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
 	return nil, &yamledit.Error{Line: u.Line, Reason: "no marker was found whose change pauses this place alone: change it by hand"}
 }
 
-// pausesOnly reports whether two files bind the same, but that the place has the reason.
+// owns is 1 for the comment of a marker of the place, 0 for all others.
+func (u Use) owns(c yamledit.Comment) int {
+	if slices.Contains(u.marks, c.Line) {
+		return 1
+	}
+	return 0
+}
+
+// pausesOnly reports whether two files bind the same, but that the place has the reason,
+// and with it the other parts of its image.
 func pausesOnly(before, after *File, u Use, reason string) bool {
 	if after == nil || after.Broken != "" || len(before.Uses) != len(after.Uses) {
 		return false
 	}
 	for i, was := range before.Uses {
-		if was.Document == u.Document && was.Path == u.Path && was.Line == u.Line {
+		if was.Document == u.Document && was.Path == u.Path && was.Line == u.Line || was.sameImage(u) {
 			was.Paused = reason
 		}
 		is := after.Uses[i]

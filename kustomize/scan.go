@@ -24,6 +24,9 @@ type scanner struct {
 	docs     []*document
 	lists    []*list         // by line
 	values   map[int][]place // by last line, for the lines that hold a marker
+
+	found  []*group // see groups
+	sought bool
 }
 
 // place is one value that a marker can stand on.
@@ -57,6 +60,10 @@ func read(name string, y *yamledit.File) *File {
 			s.bindEntry(e)
 		}
 	}
+	for _, g := range s.found {
+		s.bindGroup(g)
+	}
+	s.joinParts()
 	s.reportTexts()
 	slices.SortStableFunc(s.Uses, func(a, b Use) int { return cmp.Compare(a.Line, b.Line) })
 	slices.SortStableFunc(s.Problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
@@ -118,9 +125,27 @@ func (s *scanner) attribute(i int, m mark) {
 	case e != nil:
 		e.marks = append(e.marks, m)
 	case c.Own:
-		s.problem(c.Line, "", s.aloof(i))
+		s.attributeOwn(i, m)
 	default:
 		s.bindValue(c, m)
+	}
+}
+
+// attributeOwn gives the marker in comment i, on a line of its own, to its group.
+func (s *scanner) attributeOwn(i int, m mark) {
+	g, wrong := s.groupBelow(i)
+	switch {
+	case wrong != nil:
+		s.problem(m.line, "", *wrong)
+	case g == nil:
+		s.problem(m.line, "", s.aloof(i))
+	case m.part != Whole:
+		s.problem(m.line, g.doc.pathText(g.trail), finding{
+			message: fmt.Sprintf("%s:%s stands on a line of its own: that is for all of the image", m.ref, m.part),
+			hint:    "put it at the end of the line of the value, or drop :" + string(m.part),
+		})
+	default:
+		g.marks = append(g.marks, m)
 	}
 }
 
@@ -234,7 +259,7 @@ func (s *scanner) aloof(i int) finding {
 	}
 	return finding{
 		message: "the marker stands on a line of its own and above no images: entry of a kustomization",
-		hint:    "put it at the end of the line of the value",
+		hint:    "put it at the end of the line of the value, or above the key of a mapping with repository and tag or digest",
 	}
 }
 

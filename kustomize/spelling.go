@@ -24,6 +24,9 @@ func (u Use) Shows(img Image) bool {
 
 // Digest is the digest that the place shows now; "" where it shows none.
 func (u Use) Digest() string {
+	if u.parts != nil {
+		return u.parts.shown()
+	}
 	shown := u.value.text
 	if v := u.entry; v != nil {
 		shown = v.digest.text
@@ -50,6 +53,8 @@ func (img Image) complete() bool {
 // stands on its own.
 func (u Use) Refuses(img Image) string {
 	switch {
+	case u.parts != nil:
+		return u.parts.refuses(img)
 	case img.Digest != "":
 	case u.Part == PartDigest:
 		return "the image has no digest (reference: true): bind the tag, or the whole image"
@@ -63,6 +68,9 @@ func (u Use) Refuses(img Image) string {
 func (u Use) edits(img Image) []yamledit.Edit {
 	if u.entry != nil {
 		return u.entryEdits(img)
+	}
+	if u.parts != nil {
+		return u.groupEdits(img)
 	}
 	want := u.spell(img)
 	unknown := u.Part == PartTag && img.Tag == "" && want == u.value.text
@@ -117,6 +125,8 @@ func (u Use) Repository() string {
 	switch {
 	case u.entry != nil:
 		return u.entry.repository()
+	case u.parts != nil:
+		return u.parts.name()
 	case u.Part == Whole || u.Part == PartName:
 		_, image, _ := cutName(u.value.text)
 		repository, _, _ := splitPullSpec(image)

@@ -144,6 +144,10 @@ func (u Use) Shown() (repository, tag, digest string) {
 		}
 		return v.repository(), tag, digest
 	}
+	if v := u.parts; v != nil {
+		tag, _, _ = strings.Cut(v.tag.text, "@")
+		return v.name(), tag, v.shown()
+	}
 	switch u.Part {
 	case PartTag:
 		tag, digest, _ = strings.Cut(u.value.text, "@")
@@ -287,6 +291,7 @@ func (s *spotter) addGroup(n *yaml.Node, t trail) bool {
 		spot.Refused = firstOf(spot.Refused, refuseValue(at, newField(value), part.part))
 		s.bound(&spot, s.doc.pathText(at))
 	}
+	s.bound(&spot, spot.Path)
 	s.found = append(s.found, spot)
 	return true
 }

@@ -40,7 +40,9 @@ func (n *Next) decideConsumers() *consumers {
 	n.reportLocal()
 	was := n.base.uses()
 	before := unpaused(was)
-	for _, u := range n.lookups(c, n.tip.uses()) {
+	uses := n.lookups(c, n.tip.uses())
+	n.shared = n.partsOf(uses, before)
+	for _, u := range uses {
 		n.consumer(c, u, before)
 	}
 	n.unreadable(c, was)
@@ -95,18 +97,22 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		return
 	}
 	image := n.image(t, *head)
-	if u.Refused == "" {
-		u.Refused = u.Refuses(image)
-	}
+	shows := u.Refused == "" && u.Shows(image)
+	u.Refused = cmp.Or(u.Refused, u.Refuses(image))
 	waits := n.pendingBefore(u)
+	held := n.holds(t, u, *head, before, waits)
+	if of, ok := togetherOf(u); ok {
+		u.Refused = cmp.Or(u.Refused, n.shared[of].refused)
+		waits, held = n.shared[of].waits, n.shared[of].held
+	}
 	switch {
-	case u.Refused == "" && u.Shows(image):
+	case shows:
 	case u.Paused != "":
 		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, cmp.Or(head.Image, head.DockerImageReference)), "imgstream resume "+u.Pos().String()+" drops the pause from its marker")
 		if waits {
 			c.wait(u)
 		}
-	case !n.moved(u.Ref) && before[u.binding()] && !waits && !n.enforces() && !n.respelled(t, u, *head):
+	case held:
 		n.reportHold(u, image)
 	case !n.mayUse(u):
 		n.reportUse(u, stream.Error, notGranted(u.Ref, u.Namespace), grantHint(u.Ref, u.Namespace))

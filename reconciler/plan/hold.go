@@ -55,16 +55,23 @@ func (v *View) Release(operator Operator, u *Use, src []byte) ([]byte, error) {
 	}
 	n := Look(v, nil, operator).Next(nil, nil, nil, nil, time.Time{})
 	image := n.image(n.tags[u.Ref], *head)
+	var wants []kustomize.Want
+	for _, part := range v.partsWith(u) {
+		switch {
+		case part.Refused != "":
+			return nil, fmt.Errorf("%s: %s", part.Pos(), part.Refused)
+		case !part.Shows(image):
+			wants = append(wants, kustomize.Want{Use: part.Use, Image: image})
+		}
+	}
 	switch {
-	case u.Refused != "":
-		return nil, fmt.Errorf("%s: %s", u.Pos(), u.Refused)
-	case u.Shows(image):
+	case len(wants) == 0:
 		return nil, fmt.Errorf("%s shows what %s has: %w", u.Pos(), u.Ref, ErrNotHeld)
 	case !n.mayUse(*u):
 		return nil, fmt.Errorf("%s: %s\n%s", u.Pos(), notGranted(u.Ref, u.Namespace), grantHint(u.Ref, u.Namespace))
 	}
-	result := kustomize.Apply(name, src, []kustomize.Want{{Use: u.Use, Image: image}})
-	if err := result.Errs[0]; err != nil {
+	result := kustomize.Apply(name, src, wants)
+	if err := errors.Join(result.Errs...); err != nil {
 		return nil, fmt.Errorf("%s: not changed: %w", u.Pos(), err)
 	}
 	return result.Src, nil

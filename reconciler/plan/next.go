@@ -30,7 +30,8 @@ type Next struct {
 
 	wanted   map[Copy]bool // by what moves and what is written
 	bindings *consumers    // decided once
-	spelled  *bool         // see inForce
+	shared   map[together]*parts
+	spelled  *bool // see inForce
 }
 
 // Next computes the next status of every tag from the present and the answers. blame
