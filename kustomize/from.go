@@ -123,7 +123,7 @@ func (s *dockerScanner) bindReference(r dockerfile.Reference, named map[string]i
 		label = r.Keyword
 	}
 	s.Uses = append(s.Uses, Use{
-		Line: r.Line, Path: path, Document: "0", Ref: m.ref, Paused: m.paused, Label: label, Refused: r.Refused,
+		Line: r.Line, Path: path, Document: "0", Ref: m.ref, Paused: m.paused, Label: label, Refused: r.Refused, marks: []int{m.comment.Line},
 		value: field{there: true, text: r.Text, str: true},
 		plain: &plainPlace{value: yamledit.Span{Start: r.Start, End: r.End}, marker: yamledit.Span{Start: m.comment.Start, End: m.comment.End}, dockerfile: true},
 	})

@@ -90,7 +90,7 @@ type Use struct {
 	last    int           // its last one
 	value   field
 	renames bool  // value is an entry of Argo CD's kustomize.images
-	marks   []int // lines of the markers, in YAML
+	marks   []int // lines of the markers
 
 	plain *plainPlace // of a file that is not YAML; nil: YAML
 }

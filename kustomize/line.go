@@ -204,7 +204,7 @@ func (s *lineScanner) bindLine(i int) {
 	text := code[at.Start:at.End]
 	key := keyBefore(code[:at.Start])
 	use := Use{
-		Line: i + 1, Path: key, Document: "0", Ref: m.ref, Part: m.part, Paused: m.paused, Label: key,
+		Line: i + 1, Path: key, Document: "0", Ref: m.ref, Part: m.part, Paused: m.paused, Label: key, marks: []int{m.line + 1},
 		value: field{there: true, text: text, str: true},
 		plain: &plainPlace{value: yamledit.Span{Start: s.lines[i].Start + at.Start, End: s.lines[i].Start + at.End}, marker: m.at},
 	}

@@ -74,9 +74,9 @@ func (s Spot) marking(ref string) []func(*yamledit.File) (*yamledit.File, error)
 		text := markerText(ref)
 		return []func(*yamledit.File) (*yamledit.File, error){
 			func(y *yamledit.File) (*yamledit.File, error) {
-				line := get(e.node, "name").Line
+				line := e.line()
 				if c, ok := commentOn(y, line); ok {
-					return nil, &yamledit.Error{Line: line, Reason: "a comment stands behind the name: " + c.Text}
+					return nil, &yamledit.Error{Line: line, Reason: "a comment stands there already: " + c.Text}
 				}
 				return y.SetComment(line, "# "+text)
 			},
@@ -97,6 +97,14 @@ func (s Spot) marking(ref string) []func(*yamledit.File) (*yamledit.File, error)
 		}
 		return now, nil
 	}}
+}
+
+// line is where the marker of an entry goes: behind its name, or its text.
+func (e *entry) line() int {
+	if name := get(e.node, "name"); name != nil {
+		return name.Line
+	}
+	return e.last
 }
 
 func markerText(ref string) string { return fmt.Sprintf(`{"%s": "%s"}`, markerKey, ref) }

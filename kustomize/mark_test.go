@@ -25,6 +25,8 @@ var markCases = []struct{ name, file, in, out string }{
 	{"a commented-out entry between", "kustomization.yaml", "images:\n# - name: old\n- name: p # why\n", "images:\n# - name: old\n#M\n- name: p # why\n"},
 	{"bound already", "kustomization.yaml", "images:\n- name: p #N\n", "images:\n- name: p #N\n2 bound to a/b:2 already\n"},
 
+	{"texts of Argo CD", "app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec: {source: {}}\n---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  source:\n    kustomize:\n      images:\n      - web=r/w:1\n      - \"r/x:2\" # why\n", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec: {source: {}}\n---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  source:\n    kustomize:\n      images:\n      - web=r/w:1 #M\n      #M\n      - \"r/x:2\" # why\n"},
+
 	{"containers", "a.yaml", "spec:\n  containers:\n  - name: a\n    image: r/a:1\n  - name: b\n    image: \"r/b:1\" # why\n", "spec:\n  containers:\n  - name: a\n    image: r/a:1 #M\n  - name: b\n    image: \"r/b:1\" #M why\n"},
 	{"containers in one line", "a.yaml", "spec:\n  containers: [{name: a, image: r/a:1}]\n", "spec:\n  containers: [{name: a, image: r/a:1}]\n2 a marker cannot be written here: several values stand on the line of the marker\n"},
 	{"a comment for a tool", "a.yaml", "image: r/a:1 # renovate: docker\n", "image: r/a:1 # renovate: docker\n1 a comment that a tool may read stands behind the value, and a marker must begin its comment: put one of them elsewhere by hand\n"},

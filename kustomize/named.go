@@ -21,7 +21,14 @@ func cutName(s string) (name, image string, named bool) {
 
 // bindText makes a use of an entry that is a text.
 func (s *scanner) bindText(u Use, e *entry) {
-	u.value, u.renames, u.dash, u.last = newField(e.node), true, e.dash, e.last
+	u.dash, u.last = e.dash, e.last
+	u.readText(e)
+	s.bind(u)
+}
+
+// readText notes what the text of an entry says, and why it cannot be edited.
+func (u *Use) readText(e *entry) {
+	u.value, u.renames = newField(e.node), true
 	name, image, named := cutName(u.value.text)
 	repository, tag, digest := splitPullSpec(image)
 	u.Label = firstOf(name, repository)
@@ -36,7 +43,6 @@ func (s *scanner) bindText(u Use, e *entry) {
 	case !named && tag != "" && digest != "":
 		u.Refused = "the entry changes only images that say " + repository + ":" + tag + " already: write " + repository + "=" + image
 	}
-	s.bind(u)
 }
 
 // refuseNamed says why NAME=IMAGE cannot be edited.

@@ -18,7 +18,7 @@ type SpotKind string
 
 // The kinds of spots.
 const (
-	SpotEntry     SpotKind = "entry"     // an images: entry of a kustomization
+	SpotEntry     SpotKind = "entry"     // an images: entry of a kustomization, of Flux or Argo CD
 	SpotContainer SpotKind = "container" // image in containers or initContainers, or of an image volume
 	SpotGroup     SpotKind = "group"     // repository with tag or digest beside it, as in Helm values
 	SpotFrom      SpotKind = "from"      // FROM of a Dockerfile, or the ARG that is its reference
@@ -30,11 +30,13 @@ const (
 // group those of the mapping.
 type Spot struct {
 	Line      int
+	First     int // line of what belongs to it: a marker above it, the dash of an entry, the first part of a group,
+	Last      int // and the last one
 	Kind      SpotKind
 	Path      string // images[name=keycloak]; spec.template.spec.containers[name=web].image; image; FROM[name=build]
 	Document  string // as in Use
 	Namespace string // as in Use
-	Object    string // kind/name of the Kubernetes object in lower case: deployment/web; "" = none
+	Object    Object // the Kubernetes object that it belongs to; the zero Object: none
 	Label     string // what a person calls it, as in Use
 
 	Image                   string // what it shows: repository[:tag][@digest]; "" where it shows no name
@@ -84,16 +86,15 @@ func yamlSpots(name string, y *yamledit.File, f *File) []Spot {
 	s := spotter{yaml: y, uses: f.identities()}
 	for _, d := range documents(name, y.Documents()) {
 		s.doc = d
-		s.object = objectName(d.root)
-		if d.kustomization {
-			for _, l := range lists(y, d) {
-				for _, e := range l.entries {
-					s.addEntry(e)
-				}
+		s.object = objectOf(d)
+		for _, l := range lists(y, d) {
+			for _, e := range l.entries {
+				s.addEntry(e)
 			}
-			continue
 		}
-		s.walk(d.root, trail{}, nil)
+		if !d.kustomization {
+			s.walk(d.root, trail{}, nil)
+		}
 	}
 	return inOrder(boundSpots(s.found, f.Uses))
 }
@@ -111,13 +112,33 @@ func boundSpots(spots []Spot, uses []Use) []Spot {
 			continue
 		}
 		s := Spot{
-			Line: u.Line, Kind: SpotValue, Path: u.Path, Document: u.Document, Namespace: u.Namespace, Label: u.Label,
-			Bound: u.Ref, Uses: []Use{u}, Refused: u.Refused,
+			Line: u.Line, First: u.Line, Last: u.Line, Kind: SpotValue, Path: u.Path, Document: u.Document, Namespace: u.Namespace,
+			Label: u.Label, Refused: u.Refused,
 		}
+		s.bind(u)
 		s.show(u.Shown())
 		spots = append(spots, s)
 	}
 	return spots
+}
+
+// bind notes a use that binds the spot.
+func (s *Spot) bind(u Use) {
+	s.Uses, s.Bound = append(s.Uses, u), firstOf(s.Bound, u.Ref)
+	for _, line := range u.marks {
+		s.First, s.Last = min(s.First, line), max(s.Last, line)
+	}
+}
+
+// Object names a Kubernetes object as kubectl prints it.
+type Object struct{ Kind, Group, Name string } // deployment, apps, web
+
+// String is kind.group/name; "" for none.
+func (o Object) String() string {
+	if o.Group != "" {
+		return o.Kind + "." + o.Group + "/" + o.Name
+	}
+	return strings.Trim(o.Kind+"/"+o.Name, "/")
 }
 
 // show notes an image.
@@ -155,16 +176,21 @@ func (u Use) Shown() (repository, tag, digest string) {
 	case PartDigest:
 		return "", "", u.value.text
 	}
-	return splitPullSpec(u.value.text)
+	_, image, _ := cutName(u.value.text)
+	return splitPullSpec(image)
 }
 
-// objectName is kind/name of an object in lower case.
-func objectName(root *yaml.Node) string {
-	kind, name := text(root, "kind"), text(get(root, "metadata"), "name")
-	if kind == "" || name == "" {
-		return ""
+// objectOf is what a document is; the zero Object for kustomizations, which are none.
+func objectOf(d *document) Object {
+	kind, name := text(d.root, "kind"), text(get(d.root, "metadata"), "name")
+	if d.kustomization || kind == "" || name == "" {
+		return Object{}
 	}
-	return strings.ToLower(kind) + "/" + name
+	group, _, grouped := strings.Cut(text(d.root, "apiVersion"), "/")
+	if !grouped {
+		group = ""
+	}
+	return Object{strings.ToLower(kind), group, name}
 }
 
 // spotter collects the spots of one YAML file.
@@ -172,14 +198,15 @@ type spotter struct {
 	yaml   *yamledit.File
 	uses   map[identity]Use
 	doc    *document
-	object string
+	object Object
 	found  []Spot
 }
 
 // newSpot is a spot with what binds it, if its places are bound.
 func (s *spotter) newSpot(kind SpotKind, n *yaml.Node, t trail, label string) Spot {
+	first, last := s.yaml.Lines(n)
 	return Spot{
-		Line: n.Line, Kind: kind, Path: s.doc.pathText(t), Document: s.doc.id, Namespace: s.doc.namespace,
+		Line: n.Line, First: first, Last: last, Kind: kind, Path: s.doc.pathText(t), Document: s.doc.id, Namespace: s.doc.namespace,
 		Object: s.object, Label: label,
 	}
 }
@@ -187,21 +214,25 @@ func (s *spotter) newSpot(kind SpotKind, n *yaml.Node, t trail, label string) Sp
 // bound notes the use at a path of the document.
 func (s *spotter) bound(spot *Spot, path string) {
 	u, ok := s.uses[identity{s.doc.id, path}]
-	if !ok {
-		return
+	if ok {
+		spot.bind(u)
 	}
-	spot.Uses = append(spot.Uses, u)
-	spot.Bound = firstOf(spot.Bound, u.Ref)
 }
 
 func (s *spotter) addEntry(e *entry) {
-	if e.node.Kind != yaml.MappingNode {
+	var u Use
+	switch {
+	case e.strings && e.node.Kind == yaml.ScalarNode:
+		u.readText(e)
+	case !e.strings && e.node.Kind == yaml.MappingNode:
+		u.entry, u.Refused = readEntry(e.node)
+		u.Label = u.entry.name.text
+	default:
 		return
 	}
-	values, refused := readEntry(e.node)
-	spot := s.newSpot(SpotEntry, e.node, e.trail, values.name.text)
-	spot.Object, spot.Refused, spot.entry = "", refused, e
-	spot.show(Use{entry: values}.Shown())
+	spot := s.newSpot(SpotEntry, e.node, e.trail, u.Label)
+	spot.Refused, spot.entry, spot.First = u.Refused, e, e.dash
+	spot.show(u.Shown())
 	s.bound(&spot, spot.Path)
 	s.found = append(s.found, spot)
 }
@@ -288,6 +319,8 @@ func (s *spotter) addGroup(n *yaml.Node, t trail) bool {
 		}
 		at := t.down(n, part.key).clone()
 		spot.places, spot.parts = append(spot.places, place{s.doc, value, at}), append(spot.parts, part.part)
+		first, last := s.yaml.Lines(value)
+		spot.First, spot.Last = min(spot.First, first), max(spot.Last, last)
 		spot.Refused = firstOf(spot.Refused, refuseValue(at, newField(value), part.part))
 		s.bound(&spot, s.doc.pathText(at))
 	}
@@ -312,13 +345,13 @@ func dockerSpots(name string, src []byte) ([]Spot, error) {
 	}
 	named := namedReferences(docker.References)
 	for _, r := range docker.References {
-		spot := Spot{Line: r.Line, Kind: SpotFrom, Path: referencePath(r, named), Document: "0", Label: firstOf(r.Name, r.Keyword), Refused: r.Refused, from: &r}
+		spot := Spot{Line: r.Line, First: r.First, Last: r.Line, Kind: SpotFrom, Path: referencePath(r, named), Document: "0", Label: firstOf(r.Name, r.Keyword), Refused: r.Refused, from: &r}
 		u, bound := uses[identity{spot.Document, spot.Path}]
 		if r.Refused != "" && !bound {
 			continue // a stage, scratch, an ARG that is no image
 		}
 		if bound {
-			spot.Bound, spot.Uses = u.Ref, []Use{u}
+			spot.bind(u)
 		}
 		spot.show(splitPullSpec(r.Text))
 		found = append(found, spot)

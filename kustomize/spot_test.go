@@ -15,7 +15,7 @@ func spotLines(spots []Spot) string {
 		fmt.Fprintf(&b, "%d %s %s %s", s.Line, s.Kind, s.Path, firstOf(s.Image, "-"))
 		for _, p := range []struct{ name, value string }{
 			{"ns", s.Namespace},
-			{"object", s.Object},
+			{"object", s.Object.String()},
 			{"bound", s.Bound},
 			{"refused", s.Refused},
 		} {
@@ -75,10 +75,10 @@ items:
 - kind: Pod
   metadata: {name: p}
   spec: {containers: [{name: a, image: "${IMAGE}"}]}
-`, `9 container spec.template.spec.initContainers[name=init].image r/i:1 ns=prod object=deployment/web (init of apps/v1/Deployment/prod/web)
-12 container spec.template.spec.containers[name=web].image r/w@sha256:00 ns=prod object=deployment/web bound=a/b:1 (web of apps/v1/Deployment/prod/web)
-15 container spec.template.spec.volumes[name=v].image.reference r/v:2 ns=prod object=deployment/web (image.reference of apps/v1/Deployment/prod/web)
-20 container spec.jobTemplate.spec.template.spec.containers[name=c].image nginx object=cronjob/cron (c of batch/v1/CronJob//cron)
+`, `9 container spec.template.spec.initContainers[name=init].image r/i:1 ns=prod object=deployment.apps/web (init of apps/v1/Deployment/prod/web)
+12 container spec.template.spec.containers[name=web].image r/w@sha256:00 ns=prod object=deployment.apps/web bound=a/b:1 (web of apps/v1/Deployment/prod/web)
+15 container spec.template.spec.volumes[name=v].image.reference r/v:2 ns=prod object=deployment.apps/web (image.reference of apps/v1/Deployment/prod/web)
+20 container spec.jobTemplate.spec.template.spec.containers[name=c].image nginx object=cronjob.batch/cron (c of batch/v1/CronJob//cron)
 26 container spec.containers[name=a].image ${IMAGE} object=pod/p refused=the value is a template expression (a of /Pod//p)
 `},
 	{"values", "values.yaml", `
@@ -102,6 +102,31 @@ git: {repository: "https://x/y", tag: v1}
 12 value sidecarImage r/s:1 (sidecarImage of 0)
 14 value other r/o:1 bound=a/b:1 (other of 0)
 15 group git https://x/y:v1 refused=the value is a URL, not an image (git of 0)
+`},
+	{"Flux and Argo CD", "apps.yaml", `
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: flux-system}
+spec:
+  targetNamespace: prod
+  images:
+  - name: p
+    newTag: v1
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: app, namespace: argocd}
+spec:
+  source:
+    kustomize:
+      images:
+      - web=r/w:1 #M
+      - r/x:2
+      - r/x:2@sha256:00
+`, `8 entry spec.images[name=p] p:v1 ns=prod object=kustomization.kustomize.toolkit.fluxcd.io/apps (p of kustomize.toolkit.fluxcd.io/v1/Kustomization/flux-system/apps)
+18 entry spec.source.kustomize.images[0] r/w:1 object=application.argoproj.io/app bound=a/b:1 (web of argoproj.io/v1alpha1/Application/argocd/app)
+19 entry spec.source.kustomize.images[1] r/x:2 object=application.argoproj.io/app (r/x of argoproj.io/v1alpha1/Application/argocd/app)
+20 entry spec.source.kustomize.images[2] r/x:2@sha256:00 object=application.argoproj.io/app refused=the entry changes only images that say r/x:2 already: write r/x=r/x:2@sha256:00 (r/x of argoproj.io/v1alpha1/Application/argocd/app)
 `},
 	{"a Dockerfile", "Dockerfile", `
 ARG BASE=r/base:1

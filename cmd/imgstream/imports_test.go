@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"reconciler/config":    {"reconciler/stream"},
 	"reconciler/daemon":    {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
 	"reconciler/describe":  {"reconciler/plan", "reconciler/policy", "reconciler/stream"},
-	"reconciler/edit":      {"kustomize/yamledit", "reconciler/stream"},
+	"reconciler/edit":      {"kustomize", "kustomize/yamledit", "reconciler/stream"},
 	"reconciler/plan":      {"kustomize", "reconciler/edit", "reconciler/policy", "reconciler/stream"},
 	"reconciler/hooks":     {},
 	"reconciler/policy":    {},

@@ -14,16 +14,16 @@ import (
 
 func newSet(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "set image-lookup",
+		Use:   "set (image-lookup | triggers)",
 		Short: "Change how image streams are used",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q for %q: write image-lookup", args[0], cmd.CommandPath())
+				return usagef("unknown command %q for %q: write image-lookup or triggers", args[0], cmd.CommandPath())
 			}
 			return cmd.Help()
 		},
 	}
-	cmd.AddCommand(newSetLookup(a))
+	cmd.AddCommand(newSetLookup(a), newSetTriggers(a))
 	return cmd
 }
 

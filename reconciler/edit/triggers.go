@@ -1,0 +1,189 @@
+package edit
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// Consumers are the places of one file that show an image, and what binds them. Edits
+// build on those before; one that fails changes nothing.
+type Consumers struct {
+	File     string
+	Src      []byte // as the edits leave it
+	settings stream.Settings
+}
+
+// Consumer is one of them.
+type Consumer struct {
+	kustomize.Spot
+	File      string
+	Namespace string     // the effective one: its own, else the settings' for the file, else the default
+	Ref       stream.Ref // what it is bound to; zero: nothing, or what is no tag
+}
+
+// Pos is where the consumer stands.
+func (c Consumer) Pos() stream.Pos { return stream.Pos{File: c.File, Line: c.Line} }
+
+// Paused is the reason why it does not follow its tag; "" = it does.
+func (c Consumer) Paused() string {
+	for _, u := range c.Uses {
+		if u.Paused != "" {
+			return u.Paused
+		}
+	}
+	return ""
+}
+
+// ConsumersOf gives the consumers of a file with these bytes.
+func ConsumersOf(settings stream.Settings, file string, src []byte) *Consumers {
+	return &Consumers{File: file, Src: src, settings: settings}
+}
+
+// All are the consumers as the edits leave them, by line.
+func (cs *Consumers) All() ([]Consumer, error) {
+	spots, err := kustomize.Spots(path.Base(cs.File), cs.Src)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", cs.File, err)
+	}
+	all := make([]Consumer, len(spots))
+	for i, s := range spots {
+		c := Consumer{Spot: s, File: cs.File, Namespace: cmp.Or(s.Namespace, cs.settings.NamespaceFor(cs.File), stream.DefaultNamespace)}
+		if s.Bound != "" {
+			c.Ref, _ = stream.ParseTagRef(s.Bound, c.Namespace)
+		}
+		all[i] = c
+	}
+	return all, nil
+}
+
+// Again is a consumer as the edits leave it.
+func (cs *Consumers) Again(c Consumer) (Consumer, error) {
+	all, err := cs.All()
+	if err != nil {
+		return c, err
+	}
+	i := slices.IndexFunc(all, func(o Consumer) bool { return o.Document == c.Document && o.Path == c.Path && o.Kind == c.Kind })
+	if i < 0 {
+		return c, nil // only its marker said that it is an image
+	}
+	return all[i], nil
+}
+
+// Bind binds a consumer to a tag, unless it is bound to that already. The namespace is
+// left out where the consumer's is the same (openshift.md 4.5).
+func (cs *Consumers) Bind(c Consumer, ref stream.Ref) error {
+	switch {
+	case c.Ref == ref:
+		return nil
+	case c.Bound != "":
+		return fmt.Errorf("only one trigger may reference each container: %s: %s is bound to %s already; to bind it anew, first: imgstream set triggers %s --remove", c.Pos(), c.Label, c.Bound, c.Pos())
+	}
+	text := ref.String()
+	if ref.Namespace == c.Namespace {
+		text = ref.Name + ":" + ref.Tag
+	}
+	return cs.edit(c, func(src []byte) ([]byte, error) {
+		return kustomize.Mark(path.Base(cs.File), src, c.Spot, text)
+	})
+}
+
+// Unbind takes away what binds a consumer.
+func (cs *Consumers) Unbind(c Consumer) error {
+	return cs.edit(c, func(src []byte) (now []byte, err error) {
+		for _, u := range c.Uses {
+			if u.Lookup {
+				return nil, fmt.Errorf("local lookup made the entry for a short name in a manifest: turn that off (imgstream set image-lookup %s -n %s --enabled=false), or write the image with its registry", c.Ref.Name, c.Ref.Namespace)
+			}
+			if src, err = kustomize.Unmark(path.Base(cs.File), src, u); err != nil {
+				return nil, err
+			}
+		}
+		return src, nil
+	})
+}
+
+// SetPaused stops a consumer, or lets it follow its tag again where reason is "". One that
+// is paused keeps its reason.
+func (cs *Consumers) SetPaused(c Consumer, reason string) error {
+	return cs.edit(c, func(src []byte) (now []byte, err error) {
+		for _, u := range c.Uses {
+			if (u.Paused != "") == (reason != "") {
+				continue
+			}
+			if src, err = kustomize.Pause(path.Base(cs.File), src, u, reason); err != nil {
+				return nil, err
+			}
+		}
+		return src, nil
+	})
+}
+
+func (cs *Consumers) edit(c Consumer, change func([]byte) ([]byte, error)) error {
+	src, err := change(cs.Src)
+	if err != nil {
+		return fmt.Errorf("%s (%s): not changed: %w", c.Pos(), c.Label, err)
+	}
+	cs.Src = src
+	return nil
+}
+
+// Named are the consumers with these names; a name that none has is an error.
+func Named(file string, all []Consumer, names []string) ([]Consumer, error) {
+	var found []Consumer
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return nil, fmt.Errorf("only one trigger may reference each container: %s is named twice", name)
+		}
+		before := len(found)
+		for _, c := range all {
+			if c.Label == name {
+				found = append(found, c)
+			}
+		}
+		if len(found) == before {
+			return nil, fmt.Errorf("%s has no image called %s: there is %s", file, name, Labels(all))
+		}
+	}
+	return found, nil
+}
+
+// AtLine are the consumers at a line of a file, else those that the line belongs to; none
+// is an error.
+func AtLine(file string, all []Consumer, line int) ([]Consumer, error) {
+	var found, around []Consumer
+	var lines []string
+	for _, c := range all {
+		switch {
+		case c.Line == line:
+			found = append(found, c)
+		case c.First <= line && line <= c.Last:
+			around = append(around, c)
+		}
+		lines = append(lines, strconv.Itoa(c.Line))
+	}
+	switch {
+	case len(all) == 0:
+		return nil, fmt.Errorf("%s shows no image that could be bound", file)
+	case len(found) == 0 && len(around) > 0:
+		return around, nil
+	case len(found) == 0:
+		return nil, fmt.Errorf("%s:%d shows no image: there is line %s", file, line, strings.Join(lines, ", "))
+	}
+	return found, nil
+}
+
+// Labels are the names of consumers in a sentence.
+func Labels(all []Consumer) string {
+	var names []string
+	for _, c := range all {
+		names = append(names, c.Label)
+	}
+	return strings.Join(names, ", ")
+}
