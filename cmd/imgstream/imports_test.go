@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"gitstore/forge":       {},
 	"gitstore/sign":        {"gitstore"}, // its Secret
 	"kustomize":            {"kustomize/dockerfile", "kustomize/yamledit"},
+	"kustomize/build":      {},
 	"kustomize/dockerfile": {},
 	"kustomize/yamledit":   {"kustomize/yamlblock"},
 	"kustomize/yamlblock":  {},
@@ -46,6 +47,7 @@ var onlyIn = map[string]string{
 	"github.com/google/go-containerregistry":     "reconciler/registry",
 	"github.com/Masterminds/semver":              "reconciler/policy",
 	"github.com/spf13/cobra":                     "cmd/imgstream",
+	"sigs.k8s.io/kustomize/":                     "kustomize/build",
 	"github.com/prometheus/":                     "reconciler/web",
 	"github.com/fsnotify/":                       "reconciler/daemon",
 	"github.com/rogpeppe/go-internal/diff":       "cmd/imgstream",

@@ -1,0 +1,94 @@
+package build
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	yaml "go.yaml.in/yaml/v3"
+)
+
+// Bounds of one file: kustomize replaces every alias by what it stands for, and takes time
+// that grows with the square of the depth, and worse.
+const (
+	maxExpanded = 20_000 // values, aliases replaced
+	maxNested   = 64     // collections inside one another
+)
+
+// safe refuses bytes that grow when they are built. Bytes that are not YAML grow nowhere.
+func safe(file string, src []byte) error {
+	aliases := bytes.Contains(src, []byte("&")) && bytes.Contains(src, []byte("*"))
+	if !aliases && !nested(src) {
+		return nil
+	}
+	m := measure{values: map[*yaml.Node]int{}, depth: map[*yaml.Node]int{}}
+	for _, doc := range documents(src) {
+		values, depth := m.of(doc)
+		switch at := (place{file, 0}); {
+		case values > maxExpanded && aliases:
+			return at.refuse("its aliases may stand for more than %d values", maxExpanded)
+		case depth > maxNested:
+			return at.refuse("it has more than %d collections inside one another", maxNested)
+		}
+	}
+	return nil
+}
+
+// documents are those of a file, up to the first that is not YAML.
+func documents(src []byte) []*yaml.Node {
+	var docs []*yaml.Node
+	for decoder := yaml.NewDecoder(bytes.NewReader(src)); ; {
+		var doc yaml.Node
+		if err := decoder.Decode(&doc); errors.Is(err, io.EOF) || err != nil {
+			return docs
+		}
+		docs = append(docs, &doc)
+	}
+}
+
+// nested reports whether collections may lie deep inside one another: by brackets, by
+// indentation, or by dashes on one line.
+func nested(src []byte) bool {
+	open := 0
+	for line := range bytes.Lines(src) {
+		if text := bytes.TrimLeft(line, " -?:\t"); len(line)-len(text) > maxNested {
+			return true
+		}
+		for _, c := range line {
+			switch c {
+			case '{', '[':
+				open++
+			case '}', ']':
+				open = max(open-1, 0)
+			}
+			if open > maxNested {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// measure counts what lies below nodes; both counts stop a little above their bounds.
+type measure struct{ values, depth map[*yaml.Node]int }
+
+func (m measure) of(n *yaml.Node) (values, depth int) {
+	if v, known := m.values[n]; known {
+		return v, m.depth[n]
+	}
+	m.values[n], m.depth[n] = maxExpanded+1, maxNested+1 // of an alias inside of what it stands for
+	below := n.Content
+	if n.Alias != nil {
+		below = []*yaml.Node{n.Alias}
+	}
+	values = 1
+	for _, c := range below {
+		v, d := m.of(c)
+		values, depth = min(values+v, maxExpanded+1), max(depth, d)
+	}
+	if n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode {
+		depth = min(depth+1, maxNested+1)
+	}
+	m.values[n], m.depth[n] = values, depth
+	return values, depth
+}
