@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/imgstream/imgstream/test/internal/fixture"
@@ -51,6 +53,7 @@ func testMain(m *testing.M) int {
 type result struct {
 	code           int
 	stdout, stderr string
+	peak           int64 // bytes of memory; 0 where the system does not say
 }
 
 // imgstream runs the binary with an environment that holds nothing of the user's, and
@@ -66,6 +69,9 @@ func (w *world) imgstream(t *testing.T, args ...string) result {
 		t.Fatal(err)
 	}
 	r := result{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
+		r.peak = usage.Maxrss << 10
+	}
 	w.noSecretIn(t, "what imgstream prints", r.stdout+r.stderr)
 	return r
 }
