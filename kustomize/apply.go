@@ -144,7 +144,7 @@ func (w Want) in(uses map[identity]Use) (Use, error) {
 	u, ok := uses[w.Use.identity()]
 	switch {
 	case !ok || w.Do != Show || u.Ref != w.Use.Ref || u.Part != w.Use.Part:
-		return u, &yamledit.Error{Line: w.Use.Line, Reason: fmt.Sprintf("no marker for %s binds %s here", w.Use.Ref, w.Use.Path)}
+		return u, &yamledit.Error{Line: w.Use.Line, Reason: fmt.Sprintf("no %s for %s binds %s here", w.Use.BoundBy(), w.Use.Ref, w.Use.Path)}
 	case u.Refused != "":
 		return u, &yamledit.Error{Line: u.Line, Reason: u.Refused}
 	case !w.Image.complete():

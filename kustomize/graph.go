@@ -78,8 +78,19 @@ func (g *Graph) AddKustomization(file string, k *Kustomization, uses *File) {
 	g.nodes[n.dir] = n
 }
 
-// AddManifest adds a file.
-func (g *Graph) AddManifest(file string, m *Manifest) { g.manifests[file] = m }
+// AddManifest adds a file. uses may be nil: what the same file binds is not looked up.
+func (g *Graph) AddManifest(file string, m *Manifest, uses *File) {
+	if uses == nil || len(uses.Uses) == 0 {
+		g.manifests[file] = m
+		return
+	}
+	bound := map[ShortImage]bool{}
+	for _, u := range uses.Uses {
+		bound[ShortImage{Line: u.Line, Text: u.value.text}] = true
+	}
+	free := slices.DeleteFunc(slices.Clone(m.Images), func(i ShortImage) bool { return bound[ShortImage{Line: i.Line, Text: i.Text}] })
+	g.manifests[file] = &Manifest{Images: free, Broken: m.Broken}
+}
 
 // includes is everything that a kustomization names, or may name.
 func (k *Kustomization) includes() []string {

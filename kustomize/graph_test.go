@@ -20,7 +20,7 @@ func graph(archive string) *Graph {
 				g.AddKustomization(f.Name, k, Parse(f.Name, f.Data))
 			}
 		} else {
-			g.AddManifest(f.Name, ReadManifest(f.Data))
+			g.AddManifest(f.Name, ReadManifest(f.Data), Parse(f.Name, f.Data))
 		}
 	}
 	return g
@@ -212,7 +212,7 @@ func FuzzGraph(f *testing.F) {
 				g.AddKustomization(dir+"/kustomization.yaml", k, nil)
 			}
 		}
-		g.AddManifest("c/d.yaml", ReadManifest([]byte("spec: {containers: [{image: app}, {image: app:1}]}")))
+		g.AddManifest("c/d.yaml", ReadManifest([]byte("spec: {containers: [{image: app}, {image: app:1}]}")), nil)
 		seen := map[string]bool{}
 		for _, r := range g.Roots() {
 			for _, i := range r.Images {

@@ -11,7 +11,9 @@ package kustomize
 import (
 	"bytes"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/imgstream/imgstream/kustomize/dockerfile"
@@ -52,6 +54,8 @@ type File struct {
 	// Broken says why a file that holds a marker cannot be read: too large, a
 	// template, not YAML, no Dockerfile. Then there are no Uses.
 	Broken string
+	// BrokenAt is the line of that, else of the first marker or annotation.
+	BrokenAt int
 }
 
 // Part is what of an image a marker asks for.
@@ -92,7 +96,8 @@ type Use struct {
 	renames bool  // value is an entry of Argo CD's kustomize.images
 	marks   []int // lines of the markers
 
-	plain *plainPlace // of a file that is not YAML; nil: YAML
+	plain   *plainPlace   // of a file that is not YAML; nil: YAML
+	trigger *triggerPlace // of an annotation; nil: only a marker binds it
 }
 
 // Reads reports whether a file of that name can bind anything: YAML, a Dockerfile, or text
@@ -111,19 +116,52 @@ func IsYAML(name string) bool {
 }
 
 // Parse finds what a file binds. It returns nil when that is nothing, without
-// parsing: when Reads says no or the bytes hold no marker.
+// parsing: when Reads says no or the bytes hold no marker and no trigger annotation.
 func Parse(name string, src []byte) *File {
+	f := parseFile(name, src)
+	if f != nil && f.Broken != "" {
+		f.BrokenAt = brokenAt(src, f.Broken)
+	}
+	return f
+}
+
+func parseFile(name string, src []byte) *File {
 	if !IsYAML(name) {
 		return parsePlain(name, src)
 	}
-	if !bytes.Contains(src, []byte(markerKey)) {
+	marked := bytes.Contains(src, []byte(markerKey))
+	if !marked && !hasTriggers(src) {
 		return nil
 	}
 	y, broken := parse(src)
-	if broken != "" {
+	switch {
+	case broken != "" && !marked && isTemplate(string(src)):
+		return templateTriggers(src)
+	case broken != "":
 		return &File{Broken: broken}
 	}
-	return read(name, y)
+	f := read(name, y)
+	if !marked && len(f.Uses)+len(f.Problems) == 0 {
+		return nil // only the word of the annotation
+	}
+	return f
+}
+
+// lineOfFault is how the parser says where a file is no YAML.
+var lineOfFault = regexp.MustCompile(`not YAML: line (\d+): `)
+
+// brokenAt is the line where a file cannot be read, else that of what it binds first.
+func brokenAt(src []byte, reason string) int {
+	if m := lineOfFault.FindStringSubmatch(reason); m != nil {
+		line, _ := strconv.Atoi(m[1])
+		return line
+	}
+	for i, line := range bytes.Split(src[:min(len(src), MaxSize)], []byte("\n")) {
+		if bytes.Contains(line, []byte(markerKey)) || bytes.Contains(line, []byte(fromMarkerKey)) || hasTriggers(line) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // parse gives the parsed file, or why there is none.

@@ -25,8 +25,9 @@ type scanner struct {
 	lists    []*list         // by line
 	values   map[int][]place // by last line, for the lines that hold a marker
 
-	found  []*group // see groups
-	sought bool
+	found    []*group // see groups
+	sought   bool
+	triggers []triggered
 }
 
 // place is one value that a marker can stand on.
@@ -64,6 +65,7 @@ func read(name string, y *yamledit.File) *File {
 		s.bindGroup(g)
 	}
 	s.joinParts()
+	s.readTriggers()
 	s.reportTexts()
 	slices.SortStableFunc(s.Uses, func(a, b Use) int { return cmp.Compare(a.Line, b.Line) })
 	slices.SortStableFunc(s.Problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })

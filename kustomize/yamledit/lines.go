@@ -55,6 +55,9 @@ func (f *File) line(off int) int {
 	return max(1, sort.SearchInts(f.lines, off+1))
 }
 
+// LineAt is the number, from 1, of the line that holds the byte at off.
+func (f *File) LineAt(off int) int { return f.line(off) }
+
 // LineCount is the number of lines, an empty one behind the last break included.
 func (f *File) LineCount() int { return len(f.lines) }
 

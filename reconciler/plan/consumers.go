@@ -54,7 +54,10 @@ func (n *Next) decideConsumers() *consumers {
 func (n *Next) reportFiles() {
 	for _, f := range n.tip.Files {
 		if f.Broken != "" {
-			n.problems = append(n.problems, stream.Problem{Pos: stream.Pos{File: f.Path}, Message: "has a marker, and cannot be edited: " + f.Broken})
+			n.problems = append(n.problems, stream.Problem{
+				Pos: stream.Pos{File: f.Path, Line: f.BrokenAt}, Message: "has a marker or a trigger, and cannot be edited: " + f.Broken,
+				Hint: "mend it: what its markers and triggers bind stays as it is until then; what is not imgstream's to write is left out by scan.exclude in " + stream.SettingsPath,
+			})
 		}
 		for _, p := range f.Problems {
 			severity := stream.Error
@@ -89,7 +92,7 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		return // the manifest that says the name is reported
 	}
 	if t == nil {
-		n.reportUse(u, stream.Error, "no image stream has the tag "+u.Ref.String(), "write the tag of a stream, or drop the marker")
+		n.reportUse(u, stream.Error, "no image stream has the tag "+u.Ref.String(), "write the tag of a stream, or drop the "+u.BoundBy())
 		return
 	}
 	head := n.status(u.Ref).Head()
@@ -108,7 +111,7 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 	switch {
 	case shows:
 	case u.Paused != "":
-		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, cmp.Or(head.Image, head.DockerImageReference)), "imgstream resume "+u.Pos().String()+" drops the pause from its marker")
+		n.reportUse(u, stream.Warning, fmt.Sprintf("paused (%s); %s is available", u.Paused, cmp.Or(head.Image, head.DockerImageReference)), "imgstream resume "+u.Pos().String()+" drops the pause from its "+u.BoundBy())
 		if waits {
 			c.wait(u)
 		}

@@ -21,7 +21,7 @@ func (v *View) UseAt(file string, line int) (*Use, error) {
 	f := v.file(file)
 	switch {
 	case f == nil:
-		return nil, fmt.Errorf("%s has no marker that binds an image", file)
+		return nil, fmt.Errorf("%s has no marker and no trigger that binds an image", file)
 	case f.Broken != "":
 		return nil, fmt.Errorf("%s cannot be edited: %s", file, f.Broken)
 	}

@@ -158,7 +158,7 @@ func (d *dir) graph(name string, want wanted, g *kustomize.Graph) {
 		case f.more.kustomization != nil:
 			g.AddKustomization(file, f.more.kustomization, f.uses)
 		case f.more.manifest != nil && want.in(f.names):
-			g.AddManifest(file, f.more.manifest)
+			g.AddManifest(file, f.more.manifest, f.uses)
 		}
 	}
 	for _, sub := range d.dirs {
