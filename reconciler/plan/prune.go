@@ -117,7 +117,7 @@ func (p *pruner) needed(ref stream.Ref) (why, hint string) {
 	case p.tip.Tree.Doubtful(ref.Stream()):
 		return "a spec with errors may list the tag", "mend it, and prune again"
 	case used:
-		return fmt.Sprintf("%s uses the tag", use.Pos()), "change the "+use.BoundBy()+" there, or put the tag back into a spec"
+		return fmt.Sprintf("%s uses the tag", use.Pos()), "change the " + use.BoundBy() + " there, or put the tag back into a spec"
 	case p.blind:
 		return "a consumer that cannot be read may use the tag", "mend it, and prune again"
 	case p.follows(ref):
