@@ -16,6 +16,9 @@ func FuzzParse(f *testing.F) {
 	for _, c := range slices.Concat(parseCases, deployerCases, groupCases) {
 		f.Add(c.file, withMarkers(c.in))
 	}
+	for _, in := range triggerFiles(f) {
+		f.Add("deployment.yaml", in)
+	}
 	f.Fuzz(func(t *testing.T, name, src string) {
 		file := Parse(name, []byte(src))
 		if file == nil {
@@ -50,6 +53,9 @@ func FuzzParse(f *testing.F) {
 func FuzzApply(f *testing.F) {
 	for _, c := range slices.Concat(parseCases, deployerCases, groupCases) {
 		f.Add(c.file, withMarkers(c.in), "r/a", "v2")
+	}
+	for _, in := range triggerFiles(f) {
+		f.Add("deployment.yaml", in, "r/a", "v2")
 	}
 	for _, c := range hardCases {
 		in, _ := beforeAfter(c.text)

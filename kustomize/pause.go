@@ -12,7 +12,8 @@ import (
 // Pause puts "paused" with a reason into the marker of a place as Parse gave it, or
 // takes it out where the reason is "". Only the marker's comment differs, and only
 // whether this one place is paused: else it is ErrUnproven, and nothing changed. The
-// reason must be one line.
+// reason must be one line. The entry of a trigger annotation gets "paused": true, and no
+// reason, for which OpenShift has no place.
 func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
 	if !IsYAML(name) {
 		return pausePlain(name, src, u, reason)
@@ -34,6 +35,19 @@ func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
 		}
 		now := slices.Concat(src[:c.Start], []byte(text), src[c.Start+len(c.Text):])
 		if after := Parse(name, now); pausesOnly(before, after, u, reason) {
+			return now, nil
+		}
+	}
+	if is, ok := before.Find(u); ok && is.trigger != nil {
+		stops := reason != ""
+		if stops {
+			reason = pausedByTrigger
+		}
+		now, err := pauseTrigger(y, is, stops)
+		if err != nil {
+			return nil, err
+		}
+		if pausesOnly(before, Parse(name, now), is, reason) {
 			return now, nil
 		}
 	}

@@ -39,6 +39,22 @@ func TestTriggers(t *testing.T) {
 	}
 }
 
+// triggerFiles are the files of the archive.
+func triggerFiles(tb testing.TB) []string {
+	tb.Helper()
+	archive, err := txtar.ParseFile(triggersArchive)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all []string
+	for _, f := range archive.Files {
+		if f.Name != "want" {
+			all = append(all, string(f.Data))
+		}
+	}
+	return all
+}
+
 // hinted is summary with the hints.
 func hinted(f *File) string {
 	text := summary(f)

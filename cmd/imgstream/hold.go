@@ -23,8 +23,9 @@ func newPause(a *app) *cobra.Command {
 		Use:   "pause ([NAMESPACE/]NAME[:TAG] | FILE:LINE) --reason WHY",
 		Short: "Keep a stream, a tag or a consumer as it is",
 		Long: `Writes the reason into the spec of a stream or of one of its tags (annotation
-imgstream.dev/paused), or into the marker of the consumer at FILE:LINE ("paused"). What
-is paused goes on being checked, and is reported with what it would move to; nothing
+imgstream.dev/paused), or into the marker of the consumer at FILE:LINE ("paused"). An
+entry of the annotation image.openshift.io/triggers gets "paused": true, and the commit
+the reason. What is paused goes on being checked, and is reported with what it would move to; nothing
 moves until imgstream resume.
 
 It changes the work tree and says how to commit that; with --repo it pushes a commit of
@@ -52,7 +53,7 @@ func newResume(a *app) *cobra.Command {
 out of the status of a tag that paused itself because its registry flapped. With
 --accept-rejected, what was rejected may be taken again too.
 
-At FILE:LINE it takes the pause out of the marker of a consumer; one that people changed
+At FILE:LINE it takes the pause out of the marker or trigger of a consumer; one that people changed
 by hand gets the value that its tag has, and follows it again.
 
 It changes the work tree and says how to commit that; with --repo it pushes a commit of
@@ -216,8 +217,12 @@ func (h *hold) edit(ctx context.Context, file string, line int, verb string, com
 		if err != nil {
 			return change{}, err
 		}
+		message := fmt.Sprintf("%s %s (%s)", verb, name, u.Ref)
+		if u.BoundBy() == "trigger" {
+			message += after(": ", h.reason) // the annotation has no place for it
+		}
 		return change{
-			files: map[string][]byte{name: now}, message: fmt.Sprintf("%s %s (%s)", verb, name, u.Ref),
+			files: map[string][]byte{name: now}, message: message,
 			out: fmt.Sprintf("%s (%s) %sd\n", u.Pos(), u.Ref, verb),
 		}, nil
 	})

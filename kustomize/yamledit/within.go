@@ -115,6 +115,16 @@ func escaped(s []byte) (said string, length int) {
 	return string(rune(code)), 2 + digits //nolint:gosec // of at most 8 digits; what is no character is another text
 }
 
+// At is the value at path. It refuses what an edit refuses: what stands twice or is
+// repeated by an alias.
+func (f *File) At(doc int, path Path) (*yaml.Node, error) {
+	_, n, err := f.find(Edit{Doc: doc, Path: path})
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
 // Splice puts text in the place of some bytes within the scalar at path. It proves that
 // the scalar then says value and that nothing else differs, or returns an *Error.
 func (f *File) Splice(doc int, path Path, at Span, text, value string) (*File, error) {
