@@ -8,16 +8,18 @@ import (
 	"slices"
 	"strings"
 
+	yaml "go.yaml.in/yaml/v3"
+
 	"github.com/imgstream/imgstream/kustomize/dockerfile"
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
 
 // Mark binds a place, as Spots gave it, to ref ([namespace/]stream:tag) by a marker: behind
 // the name of an images: entry, or above its dash where a comment stands behind the name;
-// behind any other value, before the text of the comment that is there; on each part of a
-// group; on the line above FROM. Bytes are only added, in comments. It is proved that the
-// file binds this place and else what it bound before, and that Unmark gives src again;
-// else it is ErrUnproven.
+// behind the key of an image in several keys, or above that; behind any other value, before
+// the text of the comment that is there; on the line above FROM. Bytes are only added, in
+// comments. It is proved that the file binds this place and else what it bound before, and
+// that Unmark gives src again; else it is ErrUnproven.
 func Mark(name string, src []byte, s Spot, ref string) ([]byte, error) {
 	var m marker
 	if err := m.setRef(ref); err != nil {
@@ -68,35 +70,49 @@ func sameSpot(name string, src []byte, s Spot) (Spot, error) {
 	return all[i], nil
 }
 
-// marking are the ways to write the markers of a spot, the best one first.
+// marking are the ways to write the marker of a spot, the best one first.
 func (s Spot) marking(ref string) []func(*yamledit.File) (*yamledit.File, error) {
-	if e := s.entry; e != nil {
-		text := markerText(ref)
-		return []func(*yamledit.File) (*yamledit.File, error){
-			func(y *yamledit.File) (*yamledit.File, error) {
-				line := e.line()
-				if c, ok := commentOn(y, line); ok {
-					return nil, &yamledit.Error{Line: line, Reason: "a comment stands there already: " + c.Text}
-				}
-				return y.SetComment(line, "# "+text)
-			},
-			func(y *yamledit.File) (*yamledit.File, error) { return y.CommentAbove(e.dash, e.dashColumn, "# "+text) },
+	text := "# " + markerText(ref)
+	behind := func(line int) func(*yamledit.File) (*yamledit.File, error) {
+		return func(y *yamledit.File) (*yamledit.File, error) {
+			if c, ok := commentOn(y, line); ok {
+				return nil, &yamledit.Error{Line: line, Reason: "a comment stands there already: " + c.Text}
+			}
+			return y.SetComment(line, text)
 		}
 	}
-	return []func(*yamledit.File) (*yamledit.File, error){func(y *yamledit.File) (now *yamledit.File, err error) {
-		now = y
-		for i, p := range s.places {
-			full := ref
-			if s.parts[i] != Whole {
-				full += ":" + string(s.parts[i])
-			}
-			_, line := y.Lines(p.node)
-			if now, err = markBehind(now, line, full); err != nil {
-				return nil, err
-			}
-		}
-		return now, nil
-	}}
+	above := func(line, column int) func(*yamledit.File) (*yamledit.File, error) {
+		return func(y *yamledit.File) (*yamledit.File, error) { return y.CommentAbove(line, column, text) }
+	}
+	before := func(y *yamledit.File) (*yamledit.File, error) { return markBefore(y, s.markLine(y), ref) }
+	switch {
+	case s.entry != nil:
+		return []func(*yamledit.File) (*yamledit.File, error){behind(s.entry.line()), above(s.entry.dash, s.entry.dashColumn)}
+	case s.group != nil:
+		return []func(*yamledit.File) (*yamledit.File, error){behind(s.group.head), above(s.group.head, s.group.column()), before}
+	}
+	return []func(*yamledit.File) (*yamledit.File, error){before}
+}
+
+// markLine is the line at whose end the marker of a value or a group stands.
+func (s Spot) markLine(y *yamledit.File) int {
+	if s.group != nil {
+		return s.group.head
+	}
+	_, line := y.Lines(s.value)
+	if s.value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		line = s.value.Line
+	}
+	return line
+}
+
+// column is where the key or the dash of a group begins, from 1.
+func (g *group) column() int {
+	n := len(g.trail.nodes)
+	if n == 0 {
+		return g.node.Column
+	}
+	return g.trail.nodes[n-1].Column
 }
 
 // line is where the marker of an entry goes: behind its name, or its text.
@@ -120,8 +136,8 @@ func commentOn(y *yamledit.File, line int) (yamledit.Comment, bool) {
 // directive is a comment that a tool may read, and so must begin as it does.
 var directive = regexp.MustCompile(`^#+[ \t]*([+!@$<{]|[\w./-]+[:=]|(nosec|noqa|checkov|trivy|kics|tflint)\b)`)
 
-// markBehind writes a marker at the end of a line, before the text of its comment.
-func markBehind(y *yamledit.File, line int, ref string) (*yamledit.File, error) {
+// markBefore writes a marker at the end of a line, before the text of its comment.
+func markBefore(y *yamledit.File, line int, ref string) (*yamledit.File, error) {
 	c, ok := commentOn(y, line)
 	switch {
 	case !ok:
@@ -180,7 +196,7 @@ func proveMark(name string, src, now []byte, s Spot, ref string) error {
 	switch {
 	case err != nil:
 		return err
-	case is.Bound != ref || len(is.Uses) != max(1, len(s.places)) || len(after.Uses) != len(before.Uses)+len(is.Uses):
+	case is.Bound != ref || len(is.Uses) != 1 || len(after.Uses) != len(before.Uses)+1:
 		return &yamledit.Error{Line: s.Line, Reason: "with the marker something else would be bound"}
 	case is.Image != s.Image:
 		return &yamledit.Error{Line: s.Line, Reason: "with the marker the place would show something else"}

@@ -46,10 +46,10 @@ type Spot struct {
 	Uses    []Use  // what binds it: one, or one per part of a group
 	Refused string // why nothing can ever be written here as the file is; "" = it can
 
-	places []place // where markers go: the value; the parts of a group
-	parts  []Part  // by place
-	entry  *entry
-	from   *dockerfile.Reference
+	value *yaml.Node // of a single value; or else
+	entry *entry
+	group *group
+	from  *dockerfile.Reference
 }
 
 // Spots are the places of a file that show an image, by line: of YAML, and of
@@ -83,8 +83,12 @@ func inOrder(spots []Spot) []Spot {
 
 // yamlSpots finds the places of a parsed file; f is what it binds.
 func yamlSpots(name string, y *yamledit.File, f *File) []Spot {
-	s := spotter{yaml: y, uses: f.identities()}
-	for _, d := range documents(name, y.Documents()) {
+	docs := documents(name, y.Documents())
+	s := spotter{yaml: y, uses: f.identities(), groups: map[*yaml.Node]*group{}}
+	for _, g := range (&scanner{yaml: y, docs: docs}).groups() {
+		s.groups[g.node] = g
+	}
+	for _, d := range docs {
 		s.doc = d
 		s.object = objectOf(d)
 		for _, l := range lists(y, d) {
@@ -199,6 +203,7 @@ type spotter struct {
 	uses   map[identity]Use
 	doc    *document
 	object Object
+	groups map[*yaml.Node]*group
 	found  []Spot
 }
 
@@ -241,12 +246,13 @@ func (s *spotter) addEntry(e *entry) {
 func (s *spotter) walk(n *yaml.Node, t trail, keys []string) {
 	switch n.Kind {
 	case yaml.MappingNode:
-		if s.addGroup(n, t) {
-			return
+		g := s.groups[n]
+		if g != nil {
+			s.addGroup(g)
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
-			if key.Kind != yaml.ScalarNode {
+			if key.Kind != yaml.ScalarNode || g != nil && readGroup(n).has(key.Value) {
 				continue
 			}
 			s.walk(value, t.down(n, key.Value), append(keys, key.Value))
@@ -284,49 +290,27 @@ func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
 	}
 	p := place{s.doc, n, t.clone()}
 	spot := s.newSpot(kind, n, t, p.label())
-	spot.places, spot.parts = []place{p}, []Part{Whole}
+	spot.value = n
 	spot.Refused = refuseValue(t, value, Whole)
 	spot.show(splitPullSpec(value.text))
 	s.bound(&spot, spot.Path)
 	s.found = append(s.found, spot)
 }
 
-// addGroup adds a mapping whose values are the parts of one image.
-func (s *spotter) addGroup(n *yaml.Node, t trail) bool {
-	repository := get(n, "repository")
-	if text(n, "repository") == "" || text(n, "tag") == "" && text(n, "digest") == "" {
-		return false
+// addGroup adds an image in several keys.
+func (s *spotter) addGroup(g *group) {
+	v := readGroup(g.node)
+	if text := v.repository.text; text == "" || strings.Contains(text, "://") || v.repositoryKey == "name" && !strings.Contains(text, "/") {
+		return // of a chart, or of a git repository; a name of something else
 	}
-	label := "image"
-	if len(t.steps) > 0 {
-		label = t.steps.String()
-	}
-	spot := s.newSpot(SpotGroup, repository, t, label)
-	spot.show(text(n, "repository"), text(n, "tag"), text(n, "digest"))
-	if tag, digest, both := strings.Cut(spot.Tag, "@"); both {
-		spot.show(spot.Repository, tag, digest)
-	}
-	if text(n, "registry") != "" {
-		spot.Refused = "registry and repository stand apart: write the registry into repository"
-	}
-	for _, part := range []struct {
-		key  string
-		part Part
-	}{{"repository", PartName}, {"tag", PartTag}, {"digest", PartDigest}} {
-		value := get(n, part.key)
-		if scalarText(value) == "" {
-			continue
-		}
-		at := t.down(n, part.key).clone()
-		spot.places, spot.parts = append(spot.places, place{s.doc, value, at}), append(spot.parts, part.part)
-		first, last := s.yaml.Lines(value)
-		spot.First, spot.Last = min(spot.First, first), max(spot.Last, last)
-		spot.Refused = firstOf(spot.Refused, refuseValue(at, newField(value), part.part))
-		s.bound(&spot, s.doc.pathText(at))
-	}
+	spot := s.newSpot(SpotGroup, g.node, g.trail, place{g.doc, g.node, g.trail}.label())
+	spot.Line, spot.First, spot.Refused, spot.group = g.head, min(g.head, g.first), v.refused(g.node), g
+	spot.show(Use{parts: v}.Shown())
 	s.bound(&spot, spot.Path)
+	for _, key := range []string{"registry", v.repositoryKey, "tag", v.digestKey} {
+		s.bound(&spot, s.doc.pathText(g.trail.clone().down(g.node, key)))
+	}
 	s.found = append(s.found, spot)
-	return true
 }
 
 // dockerSpots are the references of a Dockerfile that name an image.

@@ -96,12 +96,18 @@ sidecarImage: r/s:1
 icon: {image: bare}
 other: r/o:1 #M
 git: {repository: "https://x/y", tag: v1}
-`, `3 group image r/app:1.2@sha256:00 (image of 0)
-8 group proxy.image envoy:1 refused=registry and repository stand apart: write the registry into repository (proxy.image of 0)
+named: {name: tool, tag: v1}
+parts:
+  repository: r/q # {"$imagestream": "a/b:1:name"}
+  tag: v2 # {"$imagestream": "a/b:1:tag"}
+t: {repository: r/t, tag: "{{ x }}"}
+`, `2 group image r/app:1.2@sha256:00 (image of 0)
+6 group proxy.image docker.io/envoy:1 (proxy.image of 0)
 10 value redis.image r/redis:7 (redis.image of 0)
 12 value sidecarImage r/s:1 (sidecarImage of 0)
 14 value other r/o:1 bound=a/b:1 (other of 0)
-15 group git https://x/y:v1 refused=the value is a URL, not an image (git of 0)
+17 group parts r/q:v2 bound=a/b:1 (parts of 0)
+20 group t r/t:{{ x }} refused=the mapping holds a template expression: {{ x }} (t of 0)
 `},
 	{"Flux and Argo CD", "apps.yaml", `
 apiVersion: kustomize.toolkit.fluxcd.io/v1
