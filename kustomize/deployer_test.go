@@ -138,7 +138,7 @@ spec:
 `, "9 spec.source.kustomize.images[0] a/b:1 refused=the value is a template expression (${ARGOCD_ENV_X} of argoproj.io/v1alpha1/Application/argocd/app)\n" +
 		"10 spec.source.kustomize.images[1] a/b:1 refused=what stands behind the = of the value is no image (p of argoproj.io/v1alpha1/Application/argocd/app)\n" +
 		"11 spec.source.kustomize.images[2] a/b:1 refused=what stands behind the = of the value is no image (p of argoproj.io/v1alpha1/Application/argocd/app)\n" +
-		"12 spec.source.kustomize.images[3] a/b:1 refused=the entry changes only images that say r/a:v1 already: write r/a=r/a:v1@sha256:00 (r/a of argoproj.io/v1alpha1/Application/argocd/app)\n" +
+		"12 spec.source.kustomize.images[3] a/b:1 (r/a of argoproj.io/v1alpha1/Application/argocd/app)\n" +
 		"13 spec.source.kustomize.images[4] a/b:1 refused=the value holds white space: it is no image (two words of argoproj.io/v1alpha1/Application/argocd/app)\n" +
 		"14 spec.source.kustomize.images[5] a/b:1 refused=nothing stands before the = of the value (r/a of argoproj.io/v1alpha1/Application/argocd/app)\n" +
 		"15 spec.source.kustomize.images[6] a/b:1 refused=the value is a URL, not an image (https://r/a of argoproj.io/v1alpha1/Application/argocd/app)\n" +
@@ -174,13 +174,14 @@ func TestNamedSpellings(t *testing.T) {
 		{argo, spelling{"p=r/a@OLD", "r/a:v2", "p=r/a@NEW"}},
 		{argo, spelling{"p=nginx:1", "docker.io/library/nginx:2", "p=docker.io/library/nginx:2@NEW"}},
 		{argo, spelling{"'r.io:5000/a=r/a:v2@NEW'", "r/a:v2", ""}},
-		// Without a name, kustomize has none to match but what stands before the @.
+		// Without a name, older versions of kustomize match what stands before the @.
 		{argo, spelling{"r/a", "r/a:v2", "r/a@NEW"}},
 		{argo, spelling{"r/a@OLD", "r/a:v2", "r/a@NEW"}},
 		{argo, spelling{"r/a:v1", "r/a:v2", "r/a=r/a:v2@NEW"}},
 		{argo, spelling{`"nginx:1"`, "docker.io/library/nginx:2", `"nginx=docker.io/library/nginx:2@NEW"`}},
 		{argo, spelling{"nginx", "docker.io/library/nginx:2", "nginx=docker.io/library/nginx@NEW"}},
 		{argo, spelling{"nginx@OLD", "docker.io/library/nginx:2", "nginx=docker.io/library/nginx@NEW"}},
+		{argo, spelling{"r/a:v1@OLD", "r/a:v2", "r/a=r/a:v2@NEW"}},
 		{argo, spelling{`""`, "r/a:v2", `"r/a@NEW"`}},
 	} {
 		t.Run(c.frame+c.in+" "+c.image, func(t *testing.T) {

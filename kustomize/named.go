@@ -5,11 +5,11 @@ import "strings"
 // Texts of the form NAME=IMAGE: entries of Argo CD's kustomize.images, arguments such as
 // --sidecar=quay.io/a/b:1.
 //
-// Argo CD hands its entries to kustomize edit set image, which takes NAME=IMAGE, and
-// without NAME= only REPOSITORY:TAG or REPOSITORY@DIGEST. What stands before an @ is one
-// name to it: it reads NAME=REPOSITORY:TAG@DIGEST as the new name REPOSITORY:TAG with a
-// digest, which builds to just that, but REPOSITORY:TAG@DIGEST as one that changes only
-// images which say REPOSITORY:TAG already (kustomize/commands/edit/set, setimage.go).
+// Argo CD hands its entries to kustomize edit set image. Every version of that reads
+// NAME=REPOSITORY:TAG@DIGEST as what it says. REPOSITORY:TAG@DIGEST alone changes all
+// images of that repository in newer versions, and in older ones, to which all before the
+// @ is a name, those that say this tag already (kustomize/commands/edit/set, setimage.go).
+// So a tag and a digest are never written without a name.
 
 // cutName takes NAME=IMAGE apart; without a name, image is all of it.
 func cutName(s string) (name, image string, named bool) {
@@ -29,19 +29,15 @@ func (s *scanner) bindText(u Use, e *entry) {
 // readText notes what the text of an entry says, and why it cannot be edited.
 func (u *Use) readText(e *entry) {
 	u.value, u.renames = newField(e.node), true
-	name, image, named := cutName(u.value.text)
-	repository, tag, digest := splitPullSpec(image)
+	name, image, _ := cutName(u.value.text)
+	repository, _, _ := splitPullSpec(image)
 	u.Label = firstOf(name, repository)
 	u.Refused = refuseValue(e.trail, u.value, Whole)
 	if name != "" && pullSpec.MatchString(image) {
 		u.Refused = "" // a bare name is one here
 	}
-	switch {
-	case u.Refused != "":
-	case u.value.text != "" && !pullSpec.MatchString(image):
+	if u.Refused == "" && image != "" && !pullSpec.MatchString(image) {
 		u.Refused = "the entry is no [NAME=]IMAGE"
-	case !named && tag != "" && digest != "":
-		u.Refused = "the entry changes only images that say " + repository + ":" + tag + " already: write " + repository + "=" + image
 	}
 }
 

@@ -3,27 +3,18 @@
 package lookup_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"os/exec"
-	"path"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
-
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
+	"github.com/imgstream/imgstream/test/internal/kustomized"
 )
 
 // tree is a repository, files by path.
@@ -88,97 +79,28 @@ func errorsIn(out *plan.Outcome) []string {
 	return all
 }
 
-// container is one image that a build shows.
-type container struct{ namespace, object, name, image string }
-
 // build is what kustomize, as a library, makes of a directory.
-func (r tree) build(dir string) ([]container, error) {
-	disk := filesys.MakeFsInMemory()
-	for file, text := range r {
-		if err := disk.WriteFile(path.Join("/r", file), []byte(text)); err != nil {
-			return nil, err
-		}
-	}
-	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, path.Join("/r", dir))
-	if err != nil {
-		return nil, err
-	}
-	text, err := resources.AsYaml()
-	if err != nil {
-		return nil, err
-	}
-	return containersIn(text)
-}
+func (r tree) build(dir string) ([]container, error) { return kustomized.Build(r, dir) }
 
 // kubectl is what kubectl kustomize makes of a directory; skips the test where it is not installed.
 func (r tree) kubectl(t *testing.T, dir string) []container {
 	t.Helper()
-	program, err := exec.LookPath("kubectl")
-	if err != nil {
-		t.Skip("kubectl is not installed")
-	}
-	root := t.TempDir()
-	for file, text := range r {
-		at := filepath.Join(root, filepath.FromSlash(file))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := exec.CommandContext(t.Context(), program, "kustomize", filepath.Join(root, dir)).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := containersIn(text)
-	if err != nil {
+	all, err := kustomized.Kubectl(t.Context(), t.TempDir(), r, dir)
+	switch {
+	case errors.Is(err, kustomized.ErrNoKubectl):
+		t.Skip(err)
+	case err != nil:
 		t.Fatal(err)
 	}
 	return all
 }
 
-func containersIn(text []byte) ([]container, error) {
-	var all []container
-	for d := yaml.NewDecoder(bytes.NewReader(text)); ; {
-		var object struct {
-			Kind     string
-			Metadata struct{ Name, Namespace string }
-			Spec     struct {
-				Template struct {
-					Spec struct {
-						Containers, InitContainers []struct{ Name, Image string }
-					}
-				}
-			}
-		}
-		err := d.Decode(&object)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		spec := object.Spec.Template.Spec
-		for _, c := range append(spec.Containers, spec.InitContainers...) {
-			all = append(all, container{object.Metadata.Namespace, object.Kind + " " + object.Metadata.Name, c.Name, c.Image})
-		}
-	}
-}
+type container = kustomized.Container
 
-// deployment says its images in order, init containers behind a "+".
-func deployment(name, namespace string, images ...string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: %s\n", name)
-	if namespace != "" {
-		fmt.Fprintf(&b, "  namespace: %s\n", namespace)
-	}
-	b.WriteString("spec:\n  template:\n    spec:\n      containers:\n")
-	for i, image := range images {
-		fmt.Fprintf(&b, "      - name: c%d\n        image: %s\n", i, image)
-	}
-	return b.String()
-}
+var (
+	deployment = kustomized.Deployment
+	imagesOf   = kustomized.Images
+)
 
 // imageStream has a tag for each source, tag=reference.
 func imageStream(namespace, name string, local bool, tags ...string) string {

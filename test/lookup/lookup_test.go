@@ -146,11 +146,3 @@ func off(r tree) {
 		r[file] = strings.ReplaceAll(text, "lookupPolicy: {local: true}", "lookupPolicy: {local: false}")
 	}
 }
-
-func imagesOf(all []container) []string {
-	var images []string
-	for _, c := range all {
-		images = append(images, c.image)
-	}
-	return images
-}

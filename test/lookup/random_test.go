@@ -157,15 +157,15 @@ func (w *world) roots() map[string]bool {
 func (w *world) expect(before []container) []container {
 	means := map[string]map[string]bool{}
 	for _, c := range before {
-		if means[c.image] == nil {
-			means[c.image] = map[string]bool{}
+		if means[c.Image] == nil {
+			means[c.Image] = map[string]bool{}
 		}
-		means[c.image][w.source(c)] = true
+		means[c.Image][w.source(c)] = true
 	}
 	want := slices.Clone(before)
 	for i, c := range want {
-		if all := slices.Collect(maps.Keys(means[c.image])); len(all) == 1 && all[0] != "" {
-			want[i].image = shown(all[0])
+		if all := slices.Collect(maps.Keys(means[c.Image])); len(all) == 1 && all[0] != "" {
+			want[i].Image = shown(all[0])
 		}
 	}
 	return want
@@ -173,8 +173,8 @@ func (w *world) expect(before []container) []container {
 
 // source is the reference that a container's short name stands for, "" for none.
 func (w *world) source(c container) string {
-	name, tag, _ := strings.Cut(c.image, ":")
-	namespace := c.namespace
+	name, tag, _ := strings.Cut(c.Image, ":")
+	namespace := c.Namespace
 	if namespace == "" {
 		namespace = "default"
 	}
