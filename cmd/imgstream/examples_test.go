@@ -64,7 +64,7 @@ func runExample(t *testing.T, template, line string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	switch args[0] {
-	case "import-image", "plan", "sync", "rollback", "explain": // they ask registries
+	case "import-image", "init", "plan", "sync", "rollback", "explain": // they ask registries
 		if !strings.Contains(line, "--config") {
 			args = append(args, "--config", "config.yaml")
 		}

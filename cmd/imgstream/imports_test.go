@@ -18,8 +18,9 @@ const module = "github.com/imgstream/imgstream/"
 // mayImport is the one direction in which the rooms of the house know each other
 // (ARCHITECTURE.md): a room that is not here, or an import that is not here, fails.
 var mayImport = map[string][]string{
-	"cmd/imgstream":        {"gitstore", "gitstore/forge", "gitstore/sign", "reconciler", "reconciler/config", "reconciler/daemon", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/registry", "reconciler/stream", "reconciler/survey", "reconciler/web"},
+	"cmd/imgstream":        {"gitstore", "gitstore/forge", "gitstore/sign", "reconciler", "reconciler/adopt", "reconciler/config", "reconciler/daemon", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/registry", "reconciler/stream", "reconciler/survey", "reconciler/web"},
 	"reconciler":           {"gitstore", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
+	"reconciler/adopt":     {"kustomize", "kustomize/dockerfile", "kustomize/yamledit", "reconciler/edit", "reconciler/plan", "reconciler/policy", "reconciler/stream", "reconciler/survey"},
 	"reconciler/config":    {"reconciler/stream"},
 	"reconciler/daemon":    {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
 	"reconciler/describe":  {"reconciler/plan", "reconciler/policy", "reconciler/stream"},
@@ -56,7 +57,7 @@ var onlyIn = map[string]string{
 
 // notInPure are packages of the standard library that a pure room does not import.
 var (
-	pure      = []string{"reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/policy", "reconciler/stream", "kustomize", "kustomize/dockerfile", "kustomize/yamlblock", "kustomize/yamledit"}
+	pure      = []string{"reconciler/adopt", "reconciler/config", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/policy", "reconciler/stream", "kustomize", "kustomize/dockerfile", "kustomize/yamlblock", "kustomize/yamledit"}
 	notInPure = []string{"os", "os/exec", "net", "net/http", "math/rand", "math/rand/v2", "log", "log/slog", "context", "sync"}
 )
 

@@ -85,7 +85,7 @@ a promotion, git revert a rollback, git log the history of a tag.`,
 	root.AddCommand(
 		newRun(a), newSync(a), newPlan(a), newValidate(a),
 		newGet(a), newDescribe(a), newHistory(a), newExplain(a),
-		newCreate(a), newTag(a), newImportImage(a), newSet(a), newRollback(a), newPause(a), newResume(a), newPrune(a),
+		newInit(a), newCreate(a), newTag(a), newImportImage(a), newSet(a), newRollback(a), newPause(a), newResume(a), newPrune(a),
 		newConfig(a), newVersion(a),
 	)
 	return root

@@ -75,15 +75,32 @@ func (s *Specs) in(file string, src []byte) []*stream.Stream {
 // Create adds a file with a stream that has no tags yet, and gives its path. It refuses
 // where some file that cannot be read may hold the stream already.
 func (s *Specs) Create(ref stream.Ref, lookupLocal bool) (string, error) {
-	if err := s.absent(ref); err != nil {
+	return s.Add(NewStream{Ref: ref, LookupLocal: lookupLocal})
+}
+
+// NewStream is a stream that is not there yet.
+type NewStream struct {
+	Ref         stream.Ref
+	LookupLocal bool
+	Tags        []stream.Tag // names must differ
+	Cluster     bool         // it is for a cluster, too: without the marks that keep it out
+}
+
+// Add is Create with more to say.
+func (s *Specs) Add(n NewStream) (string, error) {
+	if err := s.absent(n.Ref); err != nil {
 		return "", err
 	}
-	file, err := s.newPath(ref)
+	name, err := s.newPath(n.Ref)
 	if err != nil {
 		return "", err
 	}
-	s.files[file] = newStream(ref, lookupLocal)
-	return file, nil
+	src, err := n.encode()
+	if err != nil {
+		return "", err
+	}
+	s.files[name] = src
+	return name, nil
 }
 
 // absent refuses a stream that is there, or that a broken file may hold.
@@ -143,18 +160,42 @@ func (s *Specs) directory() (string, error) {
 	return strings.TrimPrefix(all[i], "**/"), nil
 }
 
-// newStream is the canonical file of a stream: neutral to the deploy tools (product.md 2).
-func newStream(ref stream.Ref, lookupLocal bool) []byte {
-	return fmt.Appendf(nil, `# +argocd:skip-file-rendering
-apiVersion: image.openshift.io/v1
+const (
+	skipMark    = "# +argocd:skip-file-rendering\n"
+	localConfig = "  annotations:\n    config.kubernetes.io/local-config: \"true\"\n"
+)
+
+// encode is the canonical file of a stream: neutral to the deploy tools (product.md 2).
+func (n NewStream) encode() ([]byte, error) {
+	first, marks := skipMark, localConfig
+	if n.Cluster {
+		first, marks = "", ""
+	}
+	src := fmt.Appendf(nil, `%sapiVersion: image.openshift.io/v1
 kind: ImageStream
 metadata:
   name: %s
   namespace: %s
-  annotations:
-    config.kubernetes.io/local-config: "true"
-spec:
+%sspec:
   lookupPolicy:
     local: %t
-`, yamledit.Text(ref.Name), yamledit.Text(ref.Namespace), lookupLocal)
+`, first, yamledit.Text(n.Ref.Name), yamledit.Text(n.Ref.Namespace), marks, n.LookupLocal)
+	if len(n.Tags) == 0 {
+		return src, nil
+	}
+	file, err := yamledit.Parse(src)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]yamledit.Value, len(n.Tags))
+	for i, t := range n.Tags {
+		entries[i] = entryOf(t)
+	}
+	if file, err = file.Put(0, yamledit.Path{"spec"}, "tags", yamledit.List(entries...)); err != nil {
+		return nil, err
+	}
+	if p := newError(nil, stream.ParseSpecs(file.Bytes())); p != nil {
+		return nil, errors.New(strings.TrimSuffix(p.Message+": "+p.Hint, ": "))
+	}
+	return file.Bytes(), nil
 }

@@ -272,3 +272,13 @@ func rejectedOf(st *stream.Status) []string {
 	}
 	return all
 }
+
+// Question is what the tag asks where another reference is imported than its spec names;
+// false for a tag that no spec has.
+func (p *Present) Question(ref stream.Ref, image stream.Image) (Import, bool) {
+	t := p.tags[ref]
+	if t == nil || t.spec == nil {
+		return Import{}, false
+	}
+	return p.question(t, image), true
+}

@@ -1,0 +1,201 @@
+package adopt
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/kustomize/dockerfile"
+	"github.com/imgstream/imgstream/kustomize/yamledit"
+	"github.com/imgstream/imgstream/reconciler/stream"
+)
+
+// file is one file of the repository that may show images or say how they are chosen.
+type file struct {
+	path  string
+	src   []byte
+	yaml  *yamledit.File // nil: not YAML
+	spots []kustomize.Spot
+}
+
+// repo is what is read of a repository.
+type repo struct {
+	fsys     fs.FS
+	settings stream.Settings
+	files    []*file // by path
+	byPath   map[string]*file
+	dirs     map[string]bool
+	objects  []object
+	layers   map[string]*layer       // kustomizations by directory
+	named    map[string][]*layer     // by path: the kustomizations that name it
+	stated   map[string][]string     // by file: the namespaces of its objects
+	deploys  func(dir string) string // to which namespace; "" = nobody says
+	problems []stream.Problem
+	charts   map[string]int // files of templates, by the directory of the chart
+}
+
+// read reads all files that may matter. An error is one of reading the tree.
+func read(fsys fs.FS, settings stream.Settings) (*repo, error) {
+	r := &repo{
+		fsys: fsys, settings: settings, byPath: map[string]*file{}, dirs: map[string]bool{".": true},
+		layers: map[string]*layer{}, named: map[string][]*layer{}, stated: map[string][]string{}, charts: map[string]int{},
+	}
+	if err := r.walk("."); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(r.files, func(a, b *file) int { return strings.Compare(a.path, b.path) })
+	for _, f := range r.files {
+		r.byPath[f.path] = f
+		if f.yaml == nil {
+			continue
+		}
+		for _, o := range objects(f.path, f.yaml.Documents()) {
+			r.objects = append(r.objects, o)
+			if o.head.Metadata.Namespace != "" {
+				r.stated[f.path] = append(r.stated[f.path], o.head.Metadata.Namespace)
+			}
+		}
+		if kustomize.IsKustomization(f.path) && len(f.yaml.Documents()) > 0 {
+			r.addLayer(f)
+		}
+	}
+	r.link()
+	r.reportCharts()
+	return r, nil
+}
+
+func (r *repo) walk(dir string) error {
+	entries, err := fs.ReadDir(r.fsys, dir)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		switch {
+		case e.IsDir() && isHidden(e.Name()):
+		case e.IsDir():
+			r.dirs[name] = true
+			if err := r.walk(name); err != nil {
+				return err
+			}
+		case e.Type().IsRegular() && r.mayMatter(name):
+			if err := r.add(name, e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// isHidden: what lies in such directories is for tools that work on the repository.
+func isHidden(base string) bool { return strings.HasPrefix(base, ".") }
+
+// overrides is how the files begin in which Argo CD finds what overrides an Application.
+const overrides = ".argocd-source"
+
+func (r *repo) mayMatter(name string) bool {
+	base := path.Base(name)
+	switch {
+	case isHidden(base) && !strings.HasPrefix(base, overrides), r.settings.IsSpecPath(name), !r.settings.Scans(name):
+		return false
+	}
+	return kustomize.IsYAML(name) || dockerfile.Is(base)
+}
+
+// add reads a file. One that cannot be read is listed where it may show an image.
+func (r *repo) add(name string, e fs.DirEntry) error {
+	info, err := e.Info()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if info.Size() > kustomize.MaxSize {
+		r.leave(stream.Notice, stream.Pos{File: name}, fmt.Sprintf("not read: larger than %d bytes", kustomize.MaxSize), "")
+		return nil
+	}
+	src, err := fs.ReadFile(r.fsys, name)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	f := &file{path: name, src: src}
+	f.spots, err = kustomize.Spots(path.Base(name), src)
+	if err == nil && kustomize.IsYAML(name) {
+		f.yaml, err = yamledit.Parse(src)
+	}
+	switch {
+	case err == nil:
+		r.files = append(r.files, f)
+	case r.isTemplate(name, src):
+	case showsImages(src):
+		r.leave(stream.Warning, stream.Pos{File: name, Line: lineOf(err)}, "nothing is bound here: "+reasonOf(err), "")
+	}
+	return nil
+}
+
+// isTemplate counts the templates of a Helm chart, which are bound by their values.
+func (r *repo) isTemplate(name string, src []byte) bool {
+	if !bytes.Contains(src, []byte("{{")) {
+		return false
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		chart := path.Dir(dir)
+		if path.Base(dir) != "templates" {
+			continue
+		}
+		if _, err := fs.Stat(r.fsys, path.Join(chart, "Chart.yaml")); err == nil {
+			if showsImages(src) {
+				r.charts[dir]++
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func (r *repo) reportCharts() {
+	for dir, n := range r.charts {
+		r.leave(stream.Notice, stream.Pos{File: dir}, stream.Count(n, "template")+" of a Helm chart with images: nothing is bound here", "what shows the image are the chart's values, or those of its release")
+	}
+}
+
+// showsImages says whether a file that cannot be read may show an image.
+func showsImages(src []byte) bool {
+	return bytes.Contains(src, []byte("image:")) || bytes.Contains(src, []byte("newTag:")) || bytes.Contains(src, []byte("newName:"))
+}
+
+// leave lists something that is left as it is.
+func (r *repo) leave(s stream.Severity, pos stream.Pos, message, hint string) {
+	r.problems = append(r.problems, stream.Problem{Severity: s, Pos: pos, Message: message, Hint: hint})
+}
+
+// valueAt is the value at a path of keys of the first document, or nil.
+func (f *file) valueAt(keys ...string) *yaml.Node {
+	if f.yaml == nil || len(f.yaml.Documents()) == 0 {
+		return nil
+	}
+	n := f.yaml.Documents()[0]
+	for _, key := range keys {
+		if n = valueOf(n, key); n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// valueOf is what a mapping has for a key, or nil.
+func valueOf(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
