@@ -110,7 +110,7 @@ func exampleRepository(t *testing.T, host string) string {
 		t.Setenv("GIT_"+who+"_NAME", "Ada")
 		t.Setenv("GIT_"+who+"_EMAIL", "ada@example.com")
 	}
-	for _, image := range []string{"keycloak/keycloak:25.0.3", "keycloak/keycloak:19.0", "keycloak/keycloak:latest", "centos/python-35-centos7:latest"} {
+	for _, image := range []string{"keycloak/keycloak:25.0.3", "keycloak/keycloak:19.0", "keycloak/keycloak:latest", "shop/web:1.0", "centos/python-35-centos7:latest"} {
 		if _, err := pushImage(host+"/"+image, image); err != nil {
 			t.Fatal(err)
 		}
