@@ -160,6 +160,37 @@ func (s *Spot) show(repository, tag, digest string) {
 	}
 }
 
+// Binding is by what kind of place a use shows its image, in a word: entry, value, group,
+// part, from, line, and trigger or lookup where not people's marker binds it.
+func (u Use) Binding() string {
+	switch {
+	case u.Lookup:
+		return "lookup"
+	case u.BoundBy() == "trigger":
+		return "trigger"
+	case u.entry != nil || u.renames:
+		return "entry"
+	case u.parts != nil:
+		return "group"
+	case u.plain != nil && u.plain.dockerfile:
+		return "from"
+	case u.plain != nil:
+		return "line"
+	case u.Part != Whole:
+		return "part"
+	}
+	return "value"
+}
+
+// ImageText is what the place says now as one text: a pull spec, or the part that it holds.
+func (u Use) ImageText() string {
+	var s Spot
+	if s.show(u.Shown()); s.Image != "" {
+		return s.Image
+	}
+	return u.value.text
+}
+
 // Shown is what the place says now, as far as it says it.
 func (u Use) Shown() (repository, tag, digest string) {
 	if v := u.entry; v != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
@@ -37,16 +38,19 @@ func (b *browse) look(cmd *cobra.Command, args []string) (*scene, error) {
 	case b.all && len(asked.names) > 0:
 		return nil, usagef("nothing can be named in all namespaces: write -n NAMESPACE, or no names")
 	}
+	if asked.kind == consumerKind { // where people changed one is told by the last push
+		b.past, b.reads = true, true
+	}
 	f, closeFiles, err := b.open(cmd.Context(), b.app)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := readTree(f)
+	view, err := readView(f)
 	if err != nil {
 		closeFiles()
 		return nil, err
 	}
-	at := &scene{browse: b, asked: asked, tree: tree, files: f, close: closeFiles}
+	at := &scene{browse: b, asked: asked, view: view, tree: view.Tree, files: f, close: closeFiles}
 	at.printErrors()
 	return at, nil
 }
@@ -57,7 +61,8 @@ func (b *browse) within(namespace string) bool { return b.all || namespace == b.
 type scene struct {
 	*browse
 	asked resources
-	tree  *stream.Tree
+	view  *plan.View
+	tree  *stream.Tree // of view
 	files files
 	close func()
 }

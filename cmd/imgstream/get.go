@@ -14,12 +14,17 @@ import (
 func newGet(a *app) *cobra.Command {
 	g := get{browse: browse{app: a, kinds: allKinds}}
 	cmd := &cobra.Command{
-		Use:   "get (is | istag | isimage | itag) [NAME…]",
-		Short: "List image streams, their tags and images",
+		Use:   "get (is | istag | isimage | itag | consumers) [NAME…]",
+		Short: "List image streams, their tags and images, and what follows them",
 		Long: `Lists image streams (is), the tags that have an image (istag), the images of all
 histories (isimage) or all tags with what their spec wants and where they stand (itag),
 or prints those named, as oc get does. An image is named STREAM@DIGEST; the beginning of
 the digest is enough. It reads the work tree, or with --repo a remote branch.
+
+consumers lists the places in files that follow a tag, all of a namespace's or those of
+a stream or tag: where each stands, by what it is bound, what it shows, and whether that
+is what its tag has (up to date, outdated, held, paused, waits, refused). -o name prints
+FILE:LINE, as pause, resume and explain take it.
 
 -o yaml and json print OpenShift's documents, put together from specs and status. What
 git does not hold is left out: uid, resourceVersion and managedFields, the creation time
@@ -29,7 +34,9 @@ but that of an export, and generations but those that say which tags wait for an
   imgstream get istag keycloak:25.0 -n sso
   imgstream get istag/keycloak:25.0 -n sso -o json
   imgstream get isimage keycloak@sha256:1f0c -n sso -o wide
-  imgstream get itag -A`,
+  imgstream get itag -A
+  imgstream get consumers keycloak:25.0 -n sso
+  imgstream get consumers -A -o wide`,
 		RunE:              g.run,
 		ValidArgsFunction: g.completeResources,
 	}
@@ -64,6 +71,8 @@ func (g *get) run(cmd *cobra.Command, args []string) error {
 		return list(g, s, s.images())
 	case imageTag:
 		return list(g, s, s.imageTags())
+	case consumerKind:
+		return g.consumers(s)
 	}
 	return list(g, s, s.streams())
 }

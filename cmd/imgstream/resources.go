@@ -17,6 +17,7 @@ const (
 	imageStreamTag   = "imagestreamtag"
 	imageStreamImage = "imagestreamimage"
 	imageTag         = "imagetag"
+	consumerKind     = "consumer"
 
 	imageGroup = ".image.openshift.io"
 )
@@ -29,6 +30,7 @@ var allKinds = []kind{
 	{"istag", imageStreamTag, "tags of image streams that have an image"},
 	{"isimage", imageStreamImage, "images in the history of image streams"},
 	{"itag", imageTag, "tags of image streams, with or without an image"},
+	{"consumers", consumerKind, "places in files that follow a tag"},
 }
 
 // describedKinds are those that a description is more than a row of a table for.
@@ -95,6 +97,8 @@ func checkNames(r resources) (resources, error) {
 			return resources{}, usagef("%q is not a name: write -n %s %s", name, namespace, rest)
 		case of == "":
 			return resources{}, usagef("%q names no stream", name)
+		case r.kind == consumerKind && digest != "":
+			return resources{}, usagef("%q names an image: consumers follow tags: write STREAM or STREAM:TAG", name)
 		case r.kind == imageStreamImage && digest == "":
 			return resources{}, usagef("%q names no image: write STREAM@DIGEST, where the beginning of the digest is enough", name)
 		case (r.kind == imageStreamTag || r.kind == imageTag) && tag == "":
@@ -145,6 +149,8 @@ func (b *browse) names(ctx context.Context, of string) []string {
 		return namesOf(s.images())
 	case imageTag:
 		return namesOf(s.imageTags())
+	case consumerKind:
+		return slices.Concat(namesOf(s.streams()), b.tagNames(ctx, "", true))
 	}
 	return namesOf(s.streams())
 }

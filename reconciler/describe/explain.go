@@ -74,7 +74,7 @@ func Explain(e *plan.Explained, commit string, next time.Time) Explanation {
 		x.Policy = newRanking(e)
 	}
 	for _, c := range e.Consumers {
-		x.Consumers = append(x.Consumers, ShownAt{File: c.File, Line: c.Line, Label: c.Label, State: state(e, c)})
+		x.Consumers = append(x.Consumers, ShownAt{File: c.File, Line: c.Line, Label: c.Label, State: stateText(c)})
 	}
 	for _, f := range e.Followers {
 		x.Followers = append(x.Followers, f.String())
@@ -176,32 +176,6 @@ func ranked(list []policy.Candidate, why func(policy.Candidate) string) []Ranked
 		all = append(all, Ranked{Tag: c.Tag, Why: why(c)})
 	}
 	return all
-}
-
-// state is what a consumer does about the tag.
-func state(e *plan.Explained, c plan.Consumer) string {
-	switch {
-	case c.Paused != "":
-		return "paused: " + c.Paused
-	case c.Refused != "":
-		return "not written: " + c.Refused
-	case e.Status.Head() == nil:
-		return "waits for the tag's first image"
-	case c.Shows:
-		return "shows it"
-	}
-	for _, p := range e.Status.Pending {
-		if p.File == c.File && p.Path == c.Path {
-			return "differs: not written yet"
-		}
-	}
-	switch {
-	case c.Held:
-		return "held: people changed it, and it stays until the tag moves on"
-	case c.Writes:
-		return "differs: the next pass writes it"
-	}
-	return "differs"
 }
 
 // Text is the explanation for people.

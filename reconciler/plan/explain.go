@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"cmp"
 	"io/fs"
 	"slices"
 	"time"
 
+	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/policy"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
@@ -28,12 +30,17 @@ type Explained struct {
 	Followers []stream.Ref     // the tags that follow it
 }
 
-// Consumer is a binding of a tag.
+// Consumer is a binding of a tag, and what the next pass finds of it.
 type Consumer struct {
 	Use
-	Shows  bool // the image that the tag has
-	Held   bool // people changed it: it stays until the tag moves on
-	Writes bool // the next pass writes it
+	Wants   string // what it is to show: repository[:tag][@digest]; "" = its tag has no image
+	Shows   bool   // the image that the tag has
+	Held    bool   // people changed it: it stays until the tag moves on
+	Waits   bool   // it could not be written when its tag moved
+	Writes  bool   // the next pass writes it
+	Removes bool   // it is an entry of local lookup that the next pass takes away
+	Unknown bool   // there is no such tag
+	Denied  string // why its namespace may not use the tag; "" = it may
 }
 
 // Rank gives the questions that have to be answered before it is known which tag of its
@@ -96,22 +103,75 @@ func (p *Present) Explain(ref stream.Ref, got Answers, now time.Time, fsys fs.FS
 	return e, nil
 }
 
+// Consumers are all bindings of the tip, in the order of their files, as a pass that asks
+// for nothing finds them.
+func (p *Present) Consumers(now time.Time) []Consumer {
+	return p.Next(nil, nil, nil, nil, now).described()
+}
+
 // uses finds the consumers of the tag, and what the next pass does with them.
 func (e *Explained) uses(n *Next) {
-	held := map[stream.Pos]bool{}
-	for _, i := range n.held {
-		held[n.problems[i].Pos] = true
-	}
-	writes := n.consumers().writes[e.Ref.Stream()]
-	head := e.Status.Head()
-	for _, u := range n.tip.uses() {
-		if u.Err == nil && u.Ref == e.Ref {
-			c := Consumer{Use: u, Held: held[u.Pos()]}
-			c.Shows = head != nil && u.Refused == "" && u.Shows(n.image(n.tags[e.Ref], *head))
-			c.Writes = slices.ContainsFunc(writes, func(w write) bool { return w.use.Pos() == u.Pos() && w.use.Path == u.Path })
+	for _, c := range n.described() {
+		if c.Err == nil && c.Ref == e.Ref {
 			e.Consumers = append(e.Consumers, c)
 		}
 	}
+}
+
+// described are the bindings of the tip with what becomes of them.
+func (n *Next) described() []Consumer {
+	held, writes := map[stream.Pos]bool{}, map[binding]kustomize.Action{}
+	for _, list := range n.consumers().writes {
+		for _, w := range list {
+			writes[w.use.binding()] = w.do
+		}
+	}
+	for _, i := range n.held {
+		held[n.problems[i].Pos] = true
+	}
+	var all []Consumer
+	for _, u := range n.tip.uses() {
+		c := Consumer{Use: u, Held: held[u.Pos()]}
+		if u.Err == nil {
+			n.describe(&c)
+			do, is := writes[u.binding()]
+			c.Writes, c.Removes = is && do != kustomize.Remove, is && do == kustomize.Remove
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// describe finds where one consumer stands.
+func (n *Next) describe(c *Consumer) {
+	t := n.tags[c.Ref]
+	if c.Unknown = t == nil; c.Unknown {
+		return
+	}
+	c.Waits = n.pendingBefore(c.Use)
+	if head := n.status(c.Ref).Head(); head != nil {
+		image := n.image(t, *head)
+		c.Wants, c.Shows = imageText(image), c.Refused == "" && c.Use.Shows(image)
+		c.Refused = cmp.Or(c.Refused, c.Refuses(image))
+	}
+	if of, ok := togetherOf(c.Use); ok && n.shared[of] != nil && !c.Shows {
+		c.Refused, c.Waits = cmp.Or(c.Refused, n.shared[of].refused), n.shared[of].waits
+	}
+	if !c.Lookup && !n.mayUse(c.Use) { // an entry of local lookup was looked up where it stands
+		c.Denied = notGranted(c.Ref, c.Namespace)
+	}
+}
+
+// imageText is an image as a pull spec, as far as it is known.
+func imageText(img kustomize.Image) string {
+	text := img.Name
+	if img.Tag != "" {
+		text += ":" + img.Tag
+	}
+	if img.Digest != "" {
+		text += "@" + img.Digest
+	}
+	return text
 }
 
 // problems are those of the tag, but what is said of its consumers, which tell it
