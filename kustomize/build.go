@@ -2,7 +2,6 @@ package kustomize
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -103,19 +102,14 @@ func (g *Graph) transform(n *node, b *build) {
 	b.unread = slices.Compact(b.unread)
 }
 
-// literal is a name that means just itself.
-var literal = regexp.MustCompile(`^[A-Za-z0-9_:/-]*$`)
-
-// matches reports whether kustomize takes an image for the one that an entry names
-// (kustomize's api/internal/image, IsImageMatched).
+// matches is as the function of the same name, and remembers expressions.
 func (g *Graph) matches(name, image string) bool {
 	if literal.MatchString(name) {
-		rest, ok := strings.CutPrefix(image, name)
-		return ok && (rest == "" || rest[0] == ':' || rest[0] == '@')
+		return matches(name, image)
 	}
 	p, ok := g.patterns[name]
 	if !ok {
-		p, _ = regexp.Compile("^" + name + `(:[a-zA-Z0-9_.{}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?$`)
+		p = nameExpression(name)
 		g.patterns[name] = p
 	}
 	return p != nil && p.MatchString(image)

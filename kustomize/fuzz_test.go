@@ -13,7 +13,7 @@ import (
 
 // FuzzParse never panics, and everything it says has its place in the file.
 func FuzzParse(f *testing.F) {
-	for _, c := range slices.Concat(parseCases, deployerCases, groupCases) {
+	for _, c := range slices.Concat(parseCases, deployerCases, groupCases, orderCases) {
 		f.Add(c.file, withMarkers(c.in))
 	}
 	for _, in := range triggerFiles(f) {
@@ -51,7 +51,7 @@ func FuzzParse(f *testing.F) {
 // reading of both files: refused, or only the keys that belong to an edited
 // place differ, and they say the image.
 func FuzzApply(f *testing.F) {
-	for _, c := range slices.Concat(parseCases, deployerCases, groupCases) {
+	for _, c := range slices.Concat(parseCases, deployerCases, groupCases, orderCases) {
 		f.Add(c.file, withMarkers(c.in), "r/a", "v2")
 	}
 	for _, in := range triggerFiles(f) {

@@ -60,6 +60,9 @@ func read(name string, y *yamledit.File) *File {
 		for _, e := range l.entries {
 			s.bindEntry(e)
 		}
+		if !l.strings {
+			s.reportOrder(l)
+		}
 	}
 	for _, g := range s.found {
 		s.bindGroup(g)
