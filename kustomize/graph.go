@@ -192,3 +192,26 @@ func compareReached(a, b Reached) int {
 	return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, strings.Compare(a.Text, b.Text), strings.Compare(a.Namespace, b.Namespace),
 		strings.Compare(a.Changed.File, b.Changed.File), a.Changed.Line-b.Changed.Line)
 }
+
+// Including is a deployable root that includes a kustomization, directly or not: the first by
+// path; "" where there is none, or g is nil.
+func (g *Graph) Including(file string) string {
+	if g == nil {
+		return ""
+	}
+	to := g.nodes[path.Dir(file)]
+	for _, root := range g.rootNodes() {
+		if g.reaches(root, to, map[*node]bool{}) {
+			return root.path
+		}
+	}
+	return ""
+}
+
+func (g *Graph) reaches(n, to *node, seen map[*node]bool) bool {
+	if n == nil || seen[n] {
+		return false
+	}
+	seen[n] = true
+	return n == to || slices.ContainsFunc(n.includes(), func(entry string) bool { return g.reaches(g.child(n, entry), to, seen) })
+}

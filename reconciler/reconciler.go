@@ -14,6 +14,7 @@ import (
 
 	"github.com/imgstream/imgstream/gitstore"
 	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/render"
 	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
 )
@@ -40,6 +41,7 @@ type Reconciler struct {
 	Now      func() time.Time
 
 	Operator plan.Operator // zero: no operator's settings
+	Verifier render.Verifier
 
 	// Progress, where set, is told what a pass is doing, in words.
 	Progress func(step string)
@@ -65,6 +67,7 @@ const (
 	StepResolve Step = "resolve" // ask registries
 	StepPlan    Step = "plan"    // compute the next state and its bytes
 	StepCopy    Step = "copy"    // bring images into the local registry
+	StepBuild   Step = "build"   // build what changes, before and after
 	StepPush    Step = "push"
 )
 
@@ -105,6 +108,7 @@ type Report struct {
 	Changes   []plan.Change
 	Listed    []plan.Listing   // the repositories that were listed
 	Problems  []stream.Problem // sorted by position
+	Unbuilt   []stream.Problem // notices: what Changes change without having been built
 	Notice    string           // of the server, such as a refused refs/imgstream/…
 	WaitUntil time.Time        // Changes wait for more until then, or copies to be tried again; zero: nothing waits
 	Ripe      time.Time        // when the next candidate is old enough to be taken; zero: there is none
@@ -250,15 +254,15 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	if err != nil {
 		return report, err
 	}
-	var copying time.Duration
-	defer r.observe(StepPlan, &copying)()
+	var copying, building time.Duration
+	defer r.observe(StepPlan, &copying, &building)()
 	next, err := r.copied(ctx, req, func(made plan.Copies) *plan.Next {
 		return present.Copied(made).Next(req.Due, got, blame, own, r.Now())
 	}, made, &copying)
 	if err != nil {
 		return report, err
 	}
-	out, err := next.Edits(snap.FS)
+	out, err := r.verified(&report, next, &building)
 	if err != nil {
 		return report, err
 	}

@@ -18,8 +18,8 @@ const module = "github.com/imgstream/imgstream/"
 // mayImport is the one direction in which the rooms of the house know each other
 // (ARCHITECTURE.md): a room that is not here, or an import that is not here, fails.
 var mayImport = map[string][]string{
-	"cmd/imgstream":        {"gitstore", "gitstore/forge", "gitstore/sign", "reconciler", "reconciler/adopt", "reconciler/config", "reconciler/daemon", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/registry", "reconciler/stream", "reconciler/survey", "reconciler/web"},
-	"reconciler":           {"gitstore", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
+	"cmd/imgstream":        {"gitstore", "gitstore/forge", "gitstore/sign", "reconciler", "reconciler/adopt", "reconciler/config", "reconciler/daemon", "reconciler/describe", "reconciler/edit", "reconciler/hooks", "reconciler/plan", "reconciler/registry", "reconciler/render", "reconciler/stream", "reconciler/survey", "reconciler/web"},
+	"reconciler":           {"gitstore", "reconciler/plan", "reconciler/render", "reconciler/stream", "reconciler/survey"},
 	"reconciler/adopt":     {"kustomize", "kustomize/dockerfile", "kustomize/yamledit", "reconciler/edit", "reconciler/plan", "reconciler/policy", "reconciler/stream", "reconciler/survey"},
 	"reconciler/config":    {"reconciler/stream"},
 	"reconciler/daemon":    {"gitstore", "reconciler", "reconciler/plan", "reconciler/stream", "reconciler/survey"},
@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"reconciler/plan":      {"kustomize", "reconciler/edit", "reconciler/policy", "reconciler/stream"},
 	"reconciler/hooks":     {},
 	"reconciler/policy":    {},
+	"reconciler/render":    {"kustomize", "kustomize/build", "reconciler/plan", "reconciler/stream"},
 	"reconciler/registry":  {"reconciler/plan", "reconciler/stream"},
 	"reconciler/stream":    {"kustomize/yamlblock", "reconciler/policy"},
 	"reconciler/web":       {"reconciler", "reconciler/daemon", "reconciler/describe", "reconciler/hooks", "reconciler/plan", "reconciler/stream"},

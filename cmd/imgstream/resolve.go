@@ -14,6 +14,7 @@ import (
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/render"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
@@ -97,7 +98,7 @@ func (s *speccing) runPass(ctx context.Context, cfg config.Config, repo reconcil
 		return reconciler.Report{}, err
 	}
 	p := newProgress(s.stderr)
-	r := reconciler.Reconciler{Repo: repo, Resolver: resolver, Copier: resolver, Operator: resolver.operator(), Now: s.now, Progress: p.step}
+	r := reconciler.Reconciler{Repo: repo, Resolver: resolver, Copier: resolver, Operator: resolver.operator(), Now: s.now, Progress: p.step, Verifier: render.Verifier{Builds: cfg.Limits.Builds}}
 	due := func(a plan.Ask) bool { return a.Pending || slices.Contains(tags, a.Ref) }
 	report, err := r.Pass(ctx, reconciler.Request{Due: plan.Ripe(s.now(), due)})
 	p.done()

@@ -23,6 +23,7 @@ import (
 	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/daemon"
 	"github.com/imgstream/imgstream/reconciler/hooks"
+	"github.com/imgstream/imgstream/reconciler/render"
 	"github.com/imgstream/imgstream/reconciler/web"
 )
 
@@ -185,6 +186,7 @@ func (s *service) branchOf(cfg config.Config, repo config.Repository, branch str
 			}
 			r := &reconciler.Reconciler{
 				Repo: store, Resolver: s.metrics.Resolver(asked), Copier: asked, Operator: asked.operator(), Now: s.now, Observe: s.metrics.Step(name),
+				Verifier: render.Verifier{Builds: cfg.Limits.Builds},
 			}
 			loop := daemon.New(name, r, repo.Interval, cfg.MinimumInterval, s.log)
 			loop.Operator, loop.Observe, loop.Close = asked.operator(), s.metrics.Pass(name), store.Close

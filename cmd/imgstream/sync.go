@@ -9,6 +9,7 @@ import (
 	"github.com/imgstream/imgstream/gitstore"
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/plan"
+	"github.com/imgstream/imgstream/reconciler/render"
 	"github.com/imgstream/imgstream/reconciler/stream"
 	"github.com/imgstream/imgstream/reconciler/survey"
 )
@@ -72,7 +73,7 @@ func (t *target) pass(cmd *cobra.Command, a *app, req reconciler.Request) (recon
 		return reconciler.Report{}, err
 	}
 	p := newProgress(a.stderr)
-	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Copier: resolver, Operator: resolver.operator(), Now: a.now, Progress: p.step}
+	r := reconciler.Reconciler{Repo: store, Resolver: resolver, Copier: resolver, Operator: resolver.operator(), Now: a.now, Progress: p.step, Verifier: render.Verifier{Builds: cfg.Limits.Builds}}
 	req.Due = plan.Ripe(a.now(), req.Due)
 	report, err := r.Pass(cmd.Context(), req)
 	p.done()
@@ -80,6 +81,7 @@ func (t *target) pass(cmd *cobra.Command, a *app, req reconciler.Request) (recon
 		return report, explain(err)
 	}
 	printProblems(a.stderr, report.Problems)
+	printProblems(a.stderr, report.Unbuilt)
 	if report.Notice != "" {
 		fmt.Fprintf(a.stderr, "notice: %s\n", report.Notice)
 	}

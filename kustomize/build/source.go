@@ -97,6 +97,9 @@ func (s *Source) Reads(file string) bool {
 	return ok
 }
 
+// Size is how much the build reads, in bytes; a file counts as often as it is included.
+func (s *Source) Size() int { return s.bytes + s.changes }
+
 // Key is the same for two Sources exactly where they have the same files with the same bytes.
 func (s *Source) Key() [sha256.Size]byte {
 	h := sha256.New()

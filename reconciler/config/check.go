@@ -43,6 +43,9 @@ func (p *parser) check(c Config) {
 	p.limit("limits.concurrency", c.Limits.Concurrency, 1000)
 	p.limit("limits.hostConcurrency", c.Limits.HostConcurrency, 1000)
 	p.limit("limits.repositoryTags", c.Limits.RepositoryTags, 100_000)
+	if c.Limits.Builds != 0 {
+		p.limit("limits.builds", c.Limits.Builds, 100_000)
+	}
 	p.oneOf("log.format", c.Log.Format, "auto", "text", "json")
 	p.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 }

@@ -32,7 +32,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		MinimumInterval: time.Minute,
-		Limits:          Limits{Concurrency: 32, HostConcurrency: 8, RepositoryTags: 10_000},
+		Limits:          Limits{Concurrency: 32, HostConcurrency: 8, RepositoryTags: 10_000, Builds: 1000},
 		Log:             Log{Format: "auto", Level: "info"},
 	}
 }
@@ -129,6 +129,7 @@ type Limits struct {
 	Concurrency     int `yaml:"concurrency"`     // questions to registries
 	HostConcurrency int `yaml:"hostConcurrency"` // of these to one host
 	RepositoryTags  int `yaml:"repositoryTags"`  // a repository with more is not listed
+	Builds          int `yaml:"builds"`          // of kustomizations in one pass, two for each that changes; 0: none
 }
 
 // Log is how the daemon logs.

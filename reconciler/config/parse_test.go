@@ -67,7 +67,7 @@ func TestParseWhole(t *testing.T) {
 		MinimumInterval:   2 * time.Minute,
 		Listen:            ":8080",
 		TokenFile:         "/run/secrets/api-token",
-		Limits:            config.Limits{Concurrency: 16, HostConcurrency: 4, RepositoryTags: 500},
+		Limits:            config.Limits{Concurrency: 16, HostConcurrency: 4, RepositoryTags: 500, Builds: 1000},
 		Log:               config.Log{Format: "json", Level: "debug"},
 	}
 	before := got

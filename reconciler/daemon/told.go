@@ -17,12 +17,13 @@ type told struct {
 	err      string
 	last     time.Time
 	notice   string
+	unbuilt  map[stream.Problem]bool
 }
 
 // repeatAfter is how long a failure that goes on stays untold.
 const repeatAfter = 10 * time.Minute
 
-func newTold(log *slog.Logger) *told { return &told{log: log, problems: map[stream.Problem]bool{}} }
+func newTold(log *slog.Logger) *told { return &told{log: log, problems: map[stream.Problem]bool{}, unbuilt: map[stream.Problem]bool{}} }
 
 func (t *told) failed(err error, failures int, again time.Time) {
 	now := time.Now()
@@ -48,6 +49,7 @@ func (t *told) passed(r reconciler.Report, failures int) {
 		}
 	}
 	t.tellProblems(r.Problems)
+	t.tellUnbuilt(r.Unbuilt)
 }
 
 func (t *told) published(r reconciler.Report) {
@@ -74,6 +76,16 @@ func (t *told) tellProblems(problems []stream.Problem) {
 		}
 	}
 	t.problems = now
+}
+
+// tellUnbuilt tells once what is pushed without a build, and keeps it told.
+func (t *told) tellUnbuilt(notes []stream.Problem) {
+	for _, p := range notes {
+		if !t.unbuilt[p] {
+			t.unbuilt[p] = true
+			t.log.LogAttrs(context.Background(), slog.LevelInfo, "not built", describe(p)...)
+		}
+	}
 }
 
 // describe are the parts of a problem that are known.

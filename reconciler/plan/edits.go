@@ -43,6 +43,16 @@ type Written struct {
 	Line  int // in the new file; 0: an entry that is not there any more
 	Label string
 	Ref   stream.Ref
+	Want  kustomize.Want // what was asked for, of the file at the tip
+}
+
+// Equal reports whether two consumers are the same one and show the same image.
+func (w Written) Equal(o Written) bool {
+	return w.File == o.File && w.Line == o.Line && w.Label == o.Label && w.binding() == o.binding() && w.Want.Do == o.Want.Do && w.Want.Image == o.Want.Image
+}
+
+func (w Written) binding() binding {
+	return binding{file: w.File, document: w.Want.Use.Document, path: w.Want.Use.Path, ref: w.Ref}
 }
 
 // Outcome is what a pass comes to.
@@ -254,6 +264,8 @@ func (e *editor) edit(c *Change, file string, writes []write) (refused int, err 
 			return 0, fmt.Errorf("read %s: %w", file, err)
 		}
 	}
+	writes, refused = e.withoutRefused(writes)
+	failed := 0
 	wants := make([]kustomize.Want, len(writes))
 	for i, w := range writes {
 		wants[i] = kustomize.Want{Use: w.use.Use, Image: w.image, Do: w.do}
@@ -262,27 +274,24 @@ func (e *editor) edit(c *Change, file string, writes []write) (refused int, err 
 	for i, err := range result.Errs {
 		u := writes[i].use
 		if err != nil {
-			e.reportUse(u, stream.Error, "not changed: "+err.Error(), "")
-			if writes[i].do != kustomize.Remove {
-				e.wait(u)
-			}
-			refused++
+			e.refuse(writes[i], err.Error())
+			failed++
 			continue
 		}
 		if writes[i].do == kustomize.Remove {
-			c.Written = append(c.Written, Written{File: file, Label: u.Label + " (removed)", Ref: u.Ref})
+			c.Written = append(c.Written, Written{File: file, Label: u.Label + " (removed)", Ref: u.Ref, Want: wants[i]})
 			continue
 		}
 		if now, ok := result.File.Find(u.Use); ok {
 			u.Line = now.Line
 		}
-		c.Written = append(c.Written, Written{File: file, Line: u.Line, Label: u.Label, Ref: u.Ref})
+		c.Written = append(c.Written, Written{File: file, Line: u.Line, Label: u.Label, Ref: u.Ref, Want: wants[i]})
 	}
-	if refused < len(writes) {
+	if failed < len(writes) {
 		e.files[file] = result.Src
 		c.Files[file] = result.Src
 	}
-	return refused, nil
+	return refused + failed, nil
 }
 
 // moves tells what a commit does to a tag, in words for people and trailers.

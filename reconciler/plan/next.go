@@ -30,6 +30,7 @@ type Next struct {
 
 	wanted   map[Copy]bool // by what moves and what is written
 	bindings *consumers    // decided once
+	refused  Refusals      // of these
 	shared   map[together]*parts
 	spelled  *bool // see inForce
 }
