@@ -23,7 +23,9 @@ type told struct {
 // repeatAfter is how long a failure that goes on stays untold.
 const repeatAfter = 10 * time.Minute
 
-func newTold(log *slog.Logger) *told { return &told{log: log, problems: map[stream.Problem]bool{}, unbuilt: map[stream.Problem]bool{}} }
+func newTold(log *slog.Logger) *told {
+	return &told{log: log, problems: map[stream.Problem]bool{}, unbuilt: map[stream.Problem]bool{}}
+}
 
 func (t *told) failed(err error, failures int, again time.Time) {
 	now := time.Now()
