@@ -21,21 +21,10 @@ import (
 // comments. It is proved that the file binds this place and else what it bound before, and
 // that Unmark gives src again; else it is ErrUnproven.
 func Mark(name string, src []byte, s Spot, ref string) ([]byte, error) {
-	var m marker
-	if err := m.setRef(ref); err != nil {
-		return nil, err
-	}
-	if m.part != Whole {
-		return nil, fmt.Errorf("%q names a part of an image: write stream:tag alone", ref)
-	}
-	is, err := sameSpot(name, src, s)
+	is, err := markable(name, src, s, ref)
 	switch {
 	case err != nil:
 		return nil, err
-	case is.Bound != "":
-		return nil, &yamledit.Error{Line: is.Line, Reason: "bound to " + is.Bound + " already"}
-	case is.Refused != "":
-		return nil, &yamledit.Error{Line: is.Line, Reason: is.Refused}
 	case is.from != nil:
 		return markFrom(name, src, is, ref)
 	}
@@ -50,11 +39,34 @@ func Mark(name string, src []byte, s Spot, ref string) ([]byte, error) {
 			err = proveMark(name, src, now.Bytes(), is, ref)
 		}
 		if err == nil {
+			err = proveUndone(name, src, now.Bytes(), is)
+		}
+		if err == nil {
 			return now.Bytes(), nil
 		}
 		first = cmp.Or(first, err)
 	}
 	return nil, first
+}
+
+// markable finds a spot that is to be bound in the bytes, or says why it cannot be.
+func markable(name string, src []byte, s Spot, ref string) (Spot, error) {
+	var m marker
+	if err := m.setRef(ref); err != nil {
+		return s, err
+	}
+	if m.part != Whole {
+		return s, fmt.Errorf("%q names a part of an image: write stream:tag alone", ref)
+	}
+	is, err := sameSpot(name, src, s)
+	switch {
+	case err != nil:
+	case is.Bound != "":
+		err = &yamledit.Error{Line: is.Line, Reason: "bound to " + is.Bound + " already"}
+	case is.Refused != "":
+		err = &yamledit.Error{Line: is.Line, Reason: is.Refused}
+	}
+	return is, err
 }
 
 // sameSpot finds the spot in the bytes, which may not be those that it was read from.
@@ -157,7 +169,10 @@ func markFrom(name string, src []byte, s Spot, ref string) ([]byte, error) {
 	lead := src[at:]
 	lead = lead[:len(lead)-len(strings.TrimLeft(string(lead), " \t"))]
 	now := splice(src, []change{{yamledit.Span{Start: at, End: at}, string(lead) + "# " + fromMarkerKey + " " + ref + brk}})
-	return now, proveMark(name, src, now, s, ref)
+	if err := proveMark(name, src, now, s, ref); err != nil {
+		return nil, err
+	}
+	return now, proveUndone(name, src, now, s)
 }
 
 // lineStart is the offset of a line, from 1, and the line break that the file has. A byte
@@ -178,7 +193,7 @@ func lineStart(src []byte, line int) (at int, brk string) {
 }
 
 // proveMark requires that the file binds what it bound, and the spot as well, with no
-// finding that it did not have, and that it can be undone.
+// finding that it did not have.
 func proveMark(name string, src, now []byte, s Spot, ref string) error {
 	before, after := Parse(name, src), Parse(name, now)
 	if before == nil {
@@ -204,13 +219,16 @@ func proveMark(name string, src, now []byte, s Spot, ref string) error {
 	if !slices.EqualFunc(before.Uses, without(after.Uses, is.Uses), sameBinding) {
 		return &yamledit.Error{Line: s.Line, Reason: "with the marker another one would bind something else"}
 	}
-	return proveUndone(name, src, now, is)
+	return nil
 }
 
 // proveUndone requires that Unmark gives the bytes from before.
 func proveUndone(name string, src, now []byte, s Spot) error {
-	for _, u := range s.Uses {
-		var err error
+	is, err := sameSpot(name, now, s)
+	if err != nil {
+		return err
+	}
+	for _, u := range is.Uses {
 		if now, err = Unmark(name, now, u); err != nil {
 			return err
 		}
@@ -228,7 +246,7 @@ func without(uses, gone []Use) []Use {
 }
 
 // Unmark takes away the marker that binds a place as Parse gave it: the comment, or its
-// line where nothing else stands on it. What people wrote behind the marker in its
+// line where nothing else stands on it; and its entry in a trigger annotation. What people wrote behind the marker in its
 // comment stays, and so do the markers of other tools. It is proved that the file binds
 // the rest as before; else it is ErrUnproven.
 func Unmark(name string, src []byte, u Use) ([]byte, error) {
@@ -273,6 +291,11 @@ func withoutMarks(name string, src []byte, u Use) ([]byte, error) {
 			return nil, &yamledit.Error{Line: line, Reason: err.Error()}
 		}
 		if y, err = y.SetComment(line, text); err != nil {
+			return nil, err
+		}
+	}
+	if u.trigger != nil {
+		if y, err = withoutTrigger(y, u); err != nil {
 			return nil, err
 		}
 	}

@@ -46,10 +46,12 @@ type Spot struct {
 	Uses    []Use  // what binds it: one, or one per part of a group
 	Refused string // why nothing can ever be written here as the file is; "" = it can
 
-	value *yaml.Node // of a single value; or else
-	entry *entry
-	group *group
-	from  *dockerfile.Reference
+	doc       *document
+	container string     // the name of the container whose image it is
+	value     *yaml.Node // of a single value; or else
+	entry     *entry
+	group     *group
+	from      *dockerfile.Reference
 }
 
 // Spots are the places of a file that show an image, by line: of YAML, and of
@@ -242,7 +244,7 @@ type spotter struct {
 func (s *spotter) newSpot(kind SpotKind, n *yaml.Node, t trail, label string) Spot {
 	first, last := s.yaml.Lines(n)
 	return Spot{
-		Line: n.Line, First: first, Last: last, Kind: kind, Path: s.doc.pathText(t), Document: s.doc.id, Namespace: s.doc.namespace,
+		doc: s.doc, Line: n.Line, First: first, Last: last, Kind: kind, Path: s.doc.pathText(t), Document: s.doc.id, Namespace: s.doc.namespace,
 		Object: s.object, Label: label,
 	}
 }
@@ -322,6 +324,9 @@ func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
 	p := place{s.doc, n, t.clone()}
 	spot := s.newSpot(kind, n, t, p.label())
 	spot.value = n
+	if parent := p.parent(); kind == SpotContainer && keys[len(keys)-1] == "image" {
+		spot.container = text(parent, "name")
+	}
 	spot.Refused = refuseValue(t, value, Whole)
 	spot.show(splitPullSpec(value.text))
 	s.bound(&spot, spot.Path)

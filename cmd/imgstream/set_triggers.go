@@ -24,8 +24,10 @@ entry of a kustomization's images:, of Flux's spec.images or Argo CD's kustomize
 the image of a container, an image of Helm values (repository, tag and digest in one
 mapping, or one text), the FROM of a Dockerfile. The next pass writes the tag's image there.
 
-It writes a marker comment, and not another byte. Where that cannot be proved, nothing is
-written, and the reason is told.
+On a Deployment, StatefulSet, DaemonSet or CronJob it writes OpenShift's annotation
+image.openshift.io/triggers, as oc does, and with --marker a marker comment, which no
+cluster sees; on all else the comment. Not another byte changes. Where that cannot be
+proved, nothing is written, and the reason is told.
 
 -c names entries, containers, values and stages as the listing does; FILE:LINE is the
 image at that line. Without a namespace a tag is of the namespace of what is bound: that
@@ -58,6 +60,7 @@ the git user's to a remote branch.`,
 	f.StringSliceVarP(&t.containers, "containers", "c", nil, "`names` of what is bound: entries, containers, values, stages (default: the only one)")
 	f.BoolVar(&t.auto, "auto", false, "let it follow its tag again")
 	f.BoolVar(&t.manual, "manual", false, "pause it: it is reported, and not written")
+	f.BoolVar(&t.marker, "marker", false, "bind containers by marker comments, not by the annotation")
 	f.BoolVar(&t.remove, "remove", false, "remove what -c, --from-image or the line names")
 	f.BoolVar(&t.removeAll, "remove-all", false, "remove all of the file")
 	t.objectFlags(cmd)
@@ -76,6 +79,7 @@ type setTriggers struct {
 	from              string
 	containers        []string
 	auto, manual      bool
+	marker            bool
 	remove, removeAll bool
 	inNamespace       bool // a namespace was given
 }
@@ -121,6 +125,8 @@ func (t *setTriggers) checkFlags(args []string) error {
 		return usagef("--auto and --manual are for triggers that stay: drop --remove")
 	case t.removeAll && (t.from != "" || len(t.containers) > 0):
 		return usagef("--remove-all removes all of the file: write --remove with --from-image or --containers")
+	case t.marker && (t.from == "" || t.remove):
+		return usagef("--marker says how --from-image is written: write both")
 	case t.remove && t.from == "" && len(t.containers) == 0 && !line:
 		return usagef("--remove needs --from-image or --containers, or FILE:LINE; --remove-all removes all of the file")
 	case line && len(t.containers) > 0:
@@ -303,7 +309,7 @@ func (t *setTriggers) compute(f files, args []string) (change, error) {
 // edit does to the consumers of a file what the flags say, and gives them as they are
 // then: those before it that lose their binding as they were.
 func (t *setTriggers) edit(o opened, found []edit.Consumer) ([]edit.Consumer, error) {
-	for i, c := range slices.Backward(found) {
+	for i, c := range found {
 		if t.remove || t.removeAll {
 			if err := o.Unbind(c); err != nil {
 				return nil, err
@@ -315,7 +321,7 @@ func (t *setTriggers) edit(o opened, found []edit.Consumer) ([]edit.Consumer, er
 			if err != nil {
 				return nil, err
 			}
-			if err := o.Bind(c, ref); err != nil {
+			if err := o.Bind(c, ref, t.marker); err != nil {
 				return nil, err
 			}
 			if found[i], err = o.Again(c); err != nil {

@@ -46,10 +46,14 @@ func IsString(n *yaml.Node) bool {
 // printable, without line breaks.
 func Text(value string) string { return plainOrQuoted(value) }
 
-// plainOrQuoted writes a value without quotes where that is safe.
+// plainOrQuoted writes a value without quotes where that is safe, and in those that need no
+// escapes where there are such.
 func plainOrQuoted(value string) string {
-	if plainText.MatchString(value) && isText(value) {
+	switch {
+	case plainText.MatchString(value) && isText(value):
 		return value
+	case strings.ContainsAny(value, `"\`) && !strings.Contains(value, "'"):
+		return singleQuoted(value)
 	}
 	return doubleQuoted(value)
 }

@@ -76,9 +76,11 @@ func (cs *Consumers) Again(c Consumer) (Consumer, error) {
 	return all[i], nil
 }
 
-// Bind binds a consumer to a tag, unless it is bound to that already. The namespace is
-// left out where the consumer's is the same (openshift.md 4.5).
-func (cs *Consumers) Bind(c Consumer, ref stream.Ref) error {
+// Bind binds a consumer to a tag, unless it is bound to that already: a container of a
+// workload that OpenShift watches by its annotation, where marker does not say otherwise, all
+// else by a marker. The namespace is left out where the consumer's is the same
+// (openshift.md 4.5).
+func (cs *Consumers) Bind(c Consumer, ref stream.Ref, marker bool) error {
 	switch {
 	case c.Ref == ref:
 		return nil
@@ -90,7 +92,14 @@ func (cs *Consumers) Bind(c Consumer, ref stream.Ref) error {
 		text = ref.Name + ":" + ref.Tag
 	}
 	return cs.edit(c, func(src []byte) ([]byte, error) {
-		return kustomize.Mark(path.Base(cs.File), src, c.Spot, text)
+		if marker || !c.CanTrigger() {
+			return kustomize.Mark(path.Base(cs.File), src, c.Spot, text)
+		}
+		now, err := kustomize.Trigger(path.Base(cs.File), src, c.Spot, text)
+		if err != nil {
+			err = fmt.Errorf("%w; --marker writes a comment behind the image instead", err)
+		}
+		return now, err
 	})
 }
 
