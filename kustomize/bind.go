@@ -109,6 +109,7 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 func (s *scanner) newUse(d *document, t trail, line int, m marker) Use {
 	return Use{
 		Line: line, Path: d.pathText(t), Document: d.id, Namespace: d.namespace, Ref: m.ref,
+		Job: isFixedJob(d.root) && len(t.steps) > 1 && t.steps[0] == "spec" && t.steps[1] == "template",
 		doc: d.index, at: slices.Concat(d.at, t.steps),
 	}
 }

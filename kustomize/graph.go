@@ -177,6 +177,22 @@ func (g *Graph) Unlisted() []Reached {
 	return all
 }
 
+// Jobs are the images of Jobs that some entry of people changes on their way to a Root,
+// sorted by place: those that keep the image they were made with.
+func (g *Graph) Jobs() []Reached {
+	var all []Reached
+	for _, root := range g.Roots() {
+		for _, r := range root.Images {
+			if r.Job && r.Changed != (Place{}) {
+				r.Namespace = ""
+				all = append(all, r)
+			}
+		}
+	}
+	slices.SortFunc(all, compareReached)
+	return slices.Compact(all)
+}
+
 // Broken are the kustomizations that cannot be read, sorted by path.
 func (g *Graph) Broken() []Unread {
 	var all []Unread

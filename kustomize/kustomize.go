@@ -80,6 +80,7 @@ type Use struct {
 	Part      Part
 	Paused    string // the reason why a person stopped it; "" = not paused
 	Lookup    bool   // an entry that local lookup made and may take away
+	Job       bool   // in the pods of a Job that keeps its image, as nothing replaces or generates it
 	Label     string // what a person calls it: the entry's or container's name, else the last keys
 	// Group names the image that a part belongs to: uses of one Document, Group and Ref are
 	// written together or not at all. "" = it stands alone.

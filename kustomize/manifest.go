@@ -19,7 +19,8 @@ type Manifest struct {
 }
 
 // ShortImage is one image without a registry in a field that kustomize changes
-// (yaml.md 3): image in containers and initContainers, reference in image volumes.
+// (yaml.md 3): image in containers and initContainers, reference in image volumes. Of a
+// Job that keeps its image it is any image, one with a registry without a Name.
 type ShortImage struct {
 	Line      int
 	Text      string // as written: keycloak:25.0
@@ -112,6 +113,9 @@ var imageVolumes = []string{
 func (f *imageFinder) add(n *yaml.Node, resolve bool) {
 	m := shortName.FindStringSubmatch(n.Value)
 	if m == nil {
+		if f.job && n.Value != "" {
+			f.found = append(f.found, ShortImage{Line: n.Line, Text: n.Value, Namespace: f.object.namespace, Job: true})
+		}
 		return
 	}
 	f.found = append(f.found, ShortImage{

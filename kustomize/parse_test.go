@@ -29,6 +29,9 @@ func summary(f *File) string {
 				fmt.Fprintf(&b, " %s=%s", p.name, p.value)
 			}
 		}
+		if u.Job {
+			b.WriteString(" job")
+		}
 		fmt.Fprintf(&b, " (%s of %s)\n", u.Label, u.Document)
 	}
 	for _, p := range f.Problems {

@@ -51,7 +51,11 @@ type Mentions struct {
 	All bool
 	// Resolve says that the file has OpenShift's annotation resolve-names.
 	Resolve bool
+	Job     bool // that the file may have a Job
 }
+
+// jobKind is what a file has that has a Job.
+var jobKind = regexp.MustCompile(`\bkind["']?\s*:\s*["']?Job\b`)
 
 var (
 	imageLists = [][]byte{[]byte("ontainers"), []byte("volumes")} // containers, initContainers
@@ -67,7 +71,8 @@ func Mention(src []byte) *Mentions {
 	for _, key := range imageKeys {
 		m.scan(src, key)
 	}
-	if len(m.Names) == 0 && !m.All {
+	m.Job = jobKind.Match(src)
+	if len(m.Names) == 0 && !m.All && !m.Job {
 		return nil
 	}
 	slices.Sort(m.Names)

@@ -140,7 +140,7 @@ func (e *explanation) explain(ctx context.Context, f files, cfg config.Config, r
 	}
 	found, err := present.Explain(ref, got, e.now(), f)
 	if err == nil && found == nil {
-		return nil, fmt.Errorf("%s is not in %s%s", ref, f.name, after("; ", similarIn(view.Tree, ref)))
+		return nil, fmt.Errorf("%s is not in %s%s", ref, f.name, after("; ", view.Tree.Names().Similar(ref)))
 	}
 	return found, err
 }

@@ -58,7 +58,7 @@ func (s *scene) sayNone(all []plan.Consumer) (known bool) {
 			fmt.Fprintf(s.stderr, "nothing follows %s; to bind an image of a file to it: imgstream set triggers FILE --from-image %s\n", ref, ref)
 		default:
 			known = false
-			fmt.Fprintf(s.stderr, "error: %s is not in %s%s\n", ref, s.files.name, after("; ", similarIn(s.tree, ref)))
+			fmt.Fprintf(s.stderr, "error: %s is not in %s%s\n", ref, s.files.name, after("; ", s.tree.Names().Similar(ref)))
 		}
 	}
 	return known

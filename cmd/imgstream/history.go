@@ -213,5 +213,5 @@ func similarTags(ctx context.Context, log *gitstore.Log, dir string, tag stream.
 			all = append(all, ref)
 		}
 	}
-	return after("; ", similar(all, tag)), nil
+	return after("; ", stream.NewNames(all).Similar(tag)), nil
 }

@@ -144,7 +144,7 @@ func (i *importImage) compute(ctx context.Context, f files, im edit.Import) (cha
 	if errors.Is(err, edit.ErrAbsent) {
 		missing := im.Stream
 		missing.Tag = im.Tag
-		return change{}, fmt.Errorf("%w%s", err, after("\n", similarIn(tree, missing)))
+		return change{}, fmt.Errorf("%w%s", err, after("\n", tree.Names().Similar(missing)))
 	}
 	if err != nil {
 		return change{}, err

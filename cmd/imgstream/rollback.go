@@ -85,7 +85,7 @@ func (r *rollback) compute(ctx context.Context, f files, ref stream.Ref) (change
 	}
 	back, err := plan.NewRollback(view, r.resolver.operator(), ref, r.to)
 	if err != nil && !hasTag(view.Tree, ref) {
-		return change{}, fmt.Errorf("%w%s", err, after("\n", similarIn(view.Tree, ref)))
+		return change{}, fmt.Errorf("%w%s", err, after("\n", view.Tree.Names().Similar(ref)))
 	}
 	if err != nil {
 		return change{}, fmt.Errorf("%w\nimgstream history %s:%s -n %s shows what the tag had", err, ref.Name, ref.Tag, ref.Namespace)

@@ -103,7 +103,7 @@ func (l *setLookup) chosen(f files, tree *stream.Tree, refs []stream.Ref) ([]*st
 	for _, ref := range refs {
 		s := tree.Stream(ref.Namespace, ref.Name)
 		if s == nil {
-			return nil, fmt.Errorf("imagestreams%s %q not found in namespace %s of %s%s", imageGroup, ref.Name, ref.Namespace, f.name, after("\n", similarIn(tree, ref)))
+			return nil, fmt.Errorf("imagestreams%s %q not found in namespace %s of %s%s", imageGroup, ref.Name, ref.Namespace, f.name, after("\n", tree.Names().Similar(ref)))
 		}
 		found = append(found, s)
 	}

@@ -368,7 +368,7 @@ func (t *setTriggers) message(touched []edit.Consumer) string {
 	if t.remove || t.removeAll {
 		what = "remove triggers of "
 	}
-	text := what + few(names)
+	text := what + stream.Few(names)
 	if t.from != "" {
 		text += ": " + t.from
 	}
@@ -422,7 +422,7 @@ func (t *setTriggers) warn(f files, made change, tree *stream.Tree, touched []ed
 		problems := slices.DeleteFunc(slices.Clone(found.problems), func(p stream.Problem) bool { return p.Pos != c.Pos() })
 		printProblems(t.stderr, problems)
 		if !hasTag(tree, c.Ref) {
-			fmt.Fprint(t.stderr, after("    ", similarIn(tree, c.Ref)+"\n"))
+			fmt.Fprint(t.stderr, after("    ", tree.Names().Similar(c.Ref)+"\n"))
 		}
 	}
 	return nil

@@ -204,7 +204,7 @@ func (t *tagging) from(tree *stream.Tree, src imageSource, dest stream.Ref) (str
 // whyNone is the end of a message that a tag has no image: what to do about it.
 func whyNone(tree *stream.Tree, ref stream.Ref) string {
 	if !hasTag(tree, ref) {
-		return after("\n", similarIn(tree, ref))
+		return after("\n", tree.Names().Similar(ref))
 	}
 	return "\nimgstream sync or the daemon gives it one; --alias follows it whatever it has"
 }
@@ -287,7 +287,7 @@ func (t *tagging) remove(f files, tree *stream.Tree, dests []stream.Ref) (change
 		}
 		if !removed {
 			return change{}, fmt.Errorf("imagestreamtags%s %q not found in namespace %s of %s%s",
-				imageGroup, dest.Name+":"+dest.Tag, dest.Namespace, f.name, after("\n", similarIn(tree, dest)))
+				imageGroup, dest.Name+":"+dest.Tag, dest.Namespace, f.name, after("\n", tree.Names().Similar(dest)))
 		}
 		fmt.Fprintf(&out, "Deleted tag %s.\n", dest)
 	}

@@ -14,5 +14,5 @@ import (
 func Check(tip *View, operator Operator) []stream.Problem {
 	next := Look(tip, nil, operator).Next(nil, nil, nil, nil, time.Time{})
 	next.consumers()
-	return slices.Concat(next.problems, legacy(tip), next.jobs)
+	return slices.Concat(next.problems, legacy(tip), next.unused())
 }

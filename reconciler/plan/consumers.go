@@ -45,6 +45,7 @@ func (n *Next) decideConsumers() *consumers {
 	for _, u := range uses {
 		n.consumer(c, u, before)
 	}
+	n.entriesOfJobs(uses)
 	n.unreadable(c, was)
 	return c
 }
@@ -84,7 +85,7 @@ func unpaused(uses []Use) map[binding]bool {
 
 func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 	if u.Err != nil {
-		n.reportUse(u, stream.Error, u.Err.Error(), "")
+		n.reportUse(u, stream.Error, u.Err.Error(), "write [namespace/]stream:tag")
 		return
 	}
 	t := n.tags[u.Ref]
@@ -92,11 +93,23 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		return // the manifest that says the name is reported
 	}
 	if t == nil {
-		n.reportUse(u, stream.Error, "no image stream has the tag "+u.Ref.String(), "write the tag of a stream, or drop the "+u.BoundBy())
+		n.reportUse(u, stream.Error, "no image stream has the tag "+u.Ref.String(), n.similar(u.Ref)+"write the tag of a stream, or drop the "+u.BoundBy())
 		return
 	}
+	if u.Job {
+		n.immutable(u.Pos(), u.Ref, "image "+u.Label+" of a Job")
+	}
 	head := n.status(u.Ref).Head()
-	if head == nil || t.broken {
+	switch {
+	case t.broken:
+		return
+	case head == nil && !n.mayUse(u):
+		n.reportUse(u, stream.Error, notGranted(u.Ref, u.Namespace), grantHint(u.Ref, u.Namespace))
+		return
+	case head == nil && u.Refused != "":
+		n.reportUse(u, stream.Error, u.Refused, u.mendHint())
+		return
+	case head == nil:
 		return
 	}
 	image := n.image(t, *head)
@@ -121,7 +134,7 @@ func (n *Next) consumer(c *consumers, u Use, before map[binding]bool) {
 		n.reportUse(u, stream.Error, notGranted(u.Ref, u.Namespace), grantHint(u.Ref, u.Namespace))
 		c.wait(u)
 	case u.Refused != "":
-		n.reportUse(u, stream.Error, u.Refused, "")
+		n.reportUse(u, stream.Error, u.Refused, u.mendHint())
 		c.wait(u)
 	default:
 		n.deliver(c, t, write{use: u, image: image})
@@ -142,7 +155,7 @@ func (n *Next) deliver(c *consumers, t *tag, w write) {
 // reportHold tells of a value that people changed and that stays.
 func (n *Next) reportHold(u Use, image kustomize.Image) {
 	if u.Refused != "" {
-		n.reportUse(u, stream.Error, u.Refused, "")
+		n.reportUse(u, stream.Error, u.Refused, u.mendHint())
 		return
 	}
 	n.held = append(n.held, len(n.problems))

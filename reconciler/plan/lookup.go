@@ -82,6 +82,9 @@ func (l *lookup) judge() {
 func byText(images []kustomize.Reached) func(yield func(string, []kustomize.Reached) bool) {
 	groups := map[string][]kustomize.Reached{}
 	for _, r := range images {
+		if r.Name == "" {
+			continue
+		}
 		text, _, exact := strings.Cut(r.Text, "@")
 		if !exact || strings.Contains(text, ":") {
 			groups[text] = append(groups[text], r)
@@ -116,11 +119,13 @@ func (l *lookup) verdict(root *kustomize.Root, text string, images []kustomize.R
 		return v
 	}
 	for _, r := range images {
-		l.immutable(r, v.ref)
+		if r.Job {
+			l.immutable(pos(r.Place()), v.ref, "image "+r.Text+" of a Job")
+		}
 	}
 	if l.tags[v.ref] == nil {
 		l.problem(of, v.ref, stream.Error, fmt.Sprintf("image %s: stream %s has local lookup and no tag %s", text, v.ref.Stream(), v.ref.Tag),
-			"add the tag to the stream, or write the image with its registry")
+			l.similar(v.ref)+"add the tag to the stream, or write the image with its registry")
 	}
 	return v
 }
@@ -162,17 +167,6 @@ func (l *lookup) changed(r kustomize.Reached, ref stream.Ref) {
 		Message: fmt.Sprintf("the entry changes %s (%s) already: local lookup leaves it to you", r.Text, pos(r.Place())),
 		Hint:    "remove the entry to have the stream's digest",
 	})
-}
-
-// immutable notes, for validate, that the image of a Job cannot be changed.
-func (l *lookup) immutable(r kustomize.Reached, ref stream.Ref) {
-	if r.Job {
-		l.jobs = append(l.jobs, stream.Problem{
-			Severity: stream.Warning, Pos: pos(r.Place()), Ref: ref,
-			Message: fmt.Sprintf("image %s of a Job: a cluster refuses to change it when the tag moves", r.Text),
-			Hint:    "use generateName, a hook of the deploy tool, or have it replaced: argocd.argoproj.io/sync-options: Replace=true, kustomize.toolkit.fluxcd.io/force: enabled",
-		})
-	}
 }
 
 // at is the short name that an entry is for.

@@ -24,9 +24,10 @@ type Next struct {
 	final    map[stream.Ref]*stream.Status
 	unfound  int // pins that name an image no history has
 	problems []stream.Problem
-	jobs     []stream.Problem // what validate says of short names in Jobs
-	held     []int            // of problems: the consumers that people changed
-	tookBack []int            // of problems: the tags whose head people took back
+	held     []int // of problems: the consumers that people changed
+	tookBack []int // of problems: the tags whose head people took back
+
+	names stream.Names // see similar
 
 	wanted   map[Copy]bool // by what moves and what is written
 	bindings *consumers    // decided once

@@ -46,7 +46,7 @@ func (e *editor) withoutRefused(writes []write) (left []write, refused int) {
 
 // refuse reports a consumer that cannot be written, and has it wait.
 func (e *editor) refuse(w write, reason string) {
-	e.reportUse(w.use, stream.Error, "not changed: "+reason, "")
+	e.reportUse(w.use, stream.Error, "not changed: "+reason, w.use.mendHint())
 	if w.do != kustomize.Remove {
 		e.wait(w.use)
 	}

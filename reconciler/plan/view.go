@@ -18,6 +18,8 @@ type View struct {
 	// Graph is the kustomizations and what of the manifests local lookup may have to do
 	// with; nil when that is nothing.
 	Graph *kustomize.Graph
+	// Jobs are the images of Jobs that images: entries change.
+	Jobs []kustomize.Reached
 }
 
 // File is one file with bindings.

@@ -55,26 +55,51 @@ func (k *kept) of(f *file) []byte {
 // that may say a stream's name. What was read once is not read again.
 func (r *reader) lookups(s *Survey) error {
 	want := newWanted(s.View.Tree)
-	if asked := want.entries(s.View.Files); !asked && !s.root.mentions(want) {
+	if asked := want.entries(s.View.Files); asked || s.root.mentions(want) {
+		var err error
+		if s.View.Graph, err = r.graph(s.root, want); err != nil {
+			return err
+		}
+	}
+	jobs := wanted{jobs: true}
+	if !changesImages(s.View.Files) || !s.root.mentions(jobs) {
 		return nil
 	}
-	r.ask(".", s.root, want)
-	if err := r.parsing.Wait(); err != nil {
+	graph, err := r.graph(s.root, jobs)
+	if err != nil {
 		return err
 	}
-	s.View.Graph = kustomize.NewGraph()
-	s.root.graph(".", want, s.View.Graph)
+	s.View.Jobs = graph.Jobs()
 	return nil
+}
+
+// graph reads what is wanted and was not read before, and puts it together.
+func (r *reader) graph(root *dir, want wanted) (*kustomize.Graph, error) {
+	r.ask(".", root, want)
+	if err := r.parsing.Wait(); err != nil {
+		return nil, err
+	}
+	g := kustomize.NewGraph()
+	root.graph(".", want, g)
+	return g, nil
+}
+
+// changesImages reports whether an entry of people is bound in some kustomization.
+func changesImages(files []plan.File) bool {
+	return slices.ContainsFunc(files, func(f plan.File) bool {
+		return kustomize.IsKustomization(f.Path) && slices.ContainsFunc(f.Uses, func(u kustomize.Use) bool { return !u.Lookup })
+	})
 }
 
 // wanted are the names that local lookup may have to do with.
 type wanted struct {
+	jobs  bool            // manifests with Jobs, whatever their images are called
 	local map[string]bool // of streams with lookupPolicy.local, and of entries
 	any   map[string]bool // of all streams: for OpenShift's annotation
 }
 
 func newWanted(tree *stream.Tree) wanted {
-	w := wanted{map[string]bool{}, map[string]bool{}}
+	w := wanted{local: map[string]bool{}, any: map[string]bool{}}
 	for _, s := range tree.Streams {
 		w.any[s.Name] = true
 		if s.LookupLocal {
@@ -100,8 +125,8 @@ func (w wanted) entries(files []plan.File) (found bool) {
 
 // in reports whether a file may say one of the names.
 func (w wanted) in(m *kustomize.Mentions) bool {
-	if m == nil {
-		return false
+	if m == nil || w.jobs {
+		return m != nil && m.Job
 	}
 	names := w.local
 	if m.Resolve {

@@ -35,6 +35,9 @@ type Survey struct {
 	settings string // hash of the settings file, "" where there is none
 }
 
+// readsMore reports whether kustomizations and manifests count that bind nothing themselves.
+func (s *Survey) readsMore() bool { return s.View.Graph != nil || len(s.View.Jobs) > 0 }
+
 // Same reports whether two trees say the same in the same places, so that whatever is
 // computed from one holds for the other. Files that say nothing may differ. Trees without
 // hashes are never the same.
@@ -42,8 +45,8 @@ func (s *Survey) Same(other *Survey) bool {
 	if s == other || s == nil || other == nil {
 		return s == other
 	}
-	names := s.View.Graph != nil
-	return !s.borrowed && !other.borrowed && s.settings == other.settings && names == (other.View.Graph != nil) && s.root.same(other.root, names)
+	names := s.readsMore()
+	return !s.borrowed && !other.borrowed && s.settings == other.settings && names == other.readsMore() && s.root.same(other.root, names)
 }
 
 // Read reads the tree of fsys, taking over from earlier Surveys (nil ones are fine)
