@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"path"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -16,10 +17,21 @@ const (
 	fluxHelm                 // HelmRelease
 	argoApplication          // Application
 	argoSet                  // ApplicationSet
+	argoOverride             // what stands over the source of an Application, in its directory
 )
 
-// deployerOf goes by the group and the kind, whatever the version.
-func deployerOf(root *yaml.Node) deployer {
+// IsOverride reports whether Argo CD takes a file of that name for what stands over the
+// source of an Application: .argocd-source.yaml, .argocd-source-NAME.yaml.
+func IsOverride(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(base, ".argocd-source") && strings.HasSuffix(base, ".yaml")
+}
+
+// deployerOf goes by the group and the kind, whatever the version; one has only a name.
+func deployerOf(name string, root *yaml.Node) deployer {
+	if IsOverride(name) {
+		return argoOverride
+	}
 	group, _, _ := strings.Cut(text(root, "apiVersion"), "/")
 	switch group + " " + text(root, "kind") {
 	case "kustomize.toolkit.fluxcd.io Kustomization":
@@ -67,13 +79,16 @@ type holder struct {
 }
 
 // holders are the mappings of a document that may have images: the root of a
-// kustomization, the spec of Flux's Kustomization, each source of Argo CD.
+// kustomization, the spec of Flux's Kustomization, each source of Argo CD, and what stands
+// over one.
 func (d *document) holders() []holder {
 	switch {
 	case d.kustomization:
 		return []holder{{node: d.root}}
 	case d.deployer == fluxKustomize:
 		return []holder{{node: get(d.root, "spec"), trail: trail{}.down(d.root, "spec")}}
+	case d.deployer == argoOverride:
+		return []holder{{node: get(d.root, "kustomize"), trail: trail{}.down(d.root, "kustomize"), strings: true}}
 	case d.deployer == argoApplication || d.deployer == argoSet:
 		var all []holder
 		findHolders(d.root, trail{}, &all)

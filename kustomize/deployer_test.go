@@ -54,6 +54,16 @@ spec:
 		"24 spec.images[1] a/b:1 refused=the entry has no name ( of kustomize.toolkit.fluxcd.io/v1/Kustomization//other)\n" +
 		"9 error: the marker stands on images: itself\n" +
 		"23 error: the entry has no keys\n"},
+	{"what stands over the source of an Application", ".argocd-source-shop.yaml", `
+kustomize:
+  images:
+  - a/b:1 #M
+  - web=a/c:1 #N
+helm:
+  parameters:
+  - name: image
+    value: a/d:1 #M
+`, "4 kustomize.images[0] a/b:1 (a/b of 0)\n5 kustomize.images[1] a/b:2 (web of 0)\n9 helm.parameters[name=image].value a/b:1 (image of 0)\n"},
 	{"HelmRelease", "app.yaml", `
 apiVersion: helm.toolkit.fluxcd.io/v2
 kind: HelmRelease

@@ -55,7 +55,7 @@ func documents(name string, roots []*yaml.Node) []*document {
 func newDocument(name string, root *yaml.Node, id string, index int, at yamledit.Path) *document {
 	d := &document{
 		index: index, at: at, root: root, id: id,
-		kustomization: isKustomization(name, root), deployer: deployerOf(root),
+		kustomization: isKustomization(name, root), deployer: deployerOf(name, root),
 		names: map[*yaml.Node]map[string]int{},
 		named: map[*yaml.Node]*yaml.Node{},
 	}

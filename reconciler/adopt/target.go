@@ -42,7 +42,7 @@ func (a *Adoption) aimed(t target) bool {
 		file, ok := inTree(t.dir, cmp.Or(name, "values.yaml"))
 		return ok && a.aimValues(t, a.repo.byPath[file])
 	}
-	f := a.repo.byPath[path.Join(t.dir, overrides+"-"+t.app.head.Metadata.Name+".yaml")]
+	f := a.repo.byPath[path.Join(t.dir, ".argocd-source-"+t.app.head.Metadata.Name+".yaml")]
 	return a.aimOverrides(t, f) || a.aimBelow(t)
 }
 

@@ -96,13 +96,10 @@ func (r *repo) walk(dir string) error {
 // isHidden: what lies in such directories is for tools that work on the repository.
 func isHidden(base string) bool { return strings.HasPrefix(base, ".") }
 
-// overrides is how the files begin in which Argo CD finds what overrides an Application.
-const overrides = ".argocd-source"
-
 func (r *repo) mayMatter(name string) bool {
 	base := path.Base(name)
 	switch {
-	case isHidden(base) && !strings.HasPrefix(base, overrides), r.settings.IsSpecPath(name), !r.settings.Scans(name):
+	case isHidden(base) && !kustomize.IsOverride(base), r.settings.IsSpecPath(name), !r.settings.Scans(name):
 		return false
 	}
 	return kustomize.IsYAML(name) || dockerfile.Is(base)

@@ -223,8 +223,8 @@ func because(s *Standing) string {
 		stream.CauseImport: "imported from ", stream.CauseFollow: "followed from ", stream.CauseTag: "tagged from ",
 		stream.CauseRollback: "rolled back, once from ", stream.CausePromotion: "promoted from ", stream.CausePush: "pushed to ",
 	}
-	if s.Cause == stream.CauseAdopt {
-		return "adopted from the status of an export"
+	if s.Cause == stream.CauseAdopt { // of an export, or what init found
+		return strings.TrimSuffix("adopted as it was deployed, from "+s.From, ", from ")
 	}
 	if word, ok := words[s.Cause]; ok && s.From != "" {
 		return word + s.From

@@ -262,7 +262,7 @@ func (n *Next) sourceImage(item stream.Item) kustomize.Image {
 // followed or taken from; "" when that is not known.
 func (n *Next) tagShown(item stream.Item, seen map[stream.Ref]bool) string {
 	switch item.Cause {
-	case stream.CauseImport, stream.CausePush:
+	case stream.CauseImport, stream.CausePush, stream.CauseAdopt:
 		image, err := stream.ParseImage(item.From)
 		if err != nil || image.Digest != "" {
 			return ""
