@@ -80,6 +80,7 @@ func Look(fsys fs.FS, view *plan.View, o Options) (*Adoption, error) {
 	a.flux = readFlux(r.objects, view.Tree.Settings)
 	a.updater = readUpdater(r.objects, apps)
 	a.dests = destinations(r.objects, apps)
+	r.addDeployers(apps)
 	r.deploys = func(dir string) string { return a.destination(dir).namespace }
 	a.places()
 	a.aim()
@@ -384,23 +385,31 @@ func (a *Adoption) proposal() Proposal {
 	return p
 }
 
-// obsolete are the objects of other tools that are of no use when this is merged.
+// obsolete are the objects of other tools that are of no use when this is merged, by file.
 func (a *Adoption) obsolete() []stream.Problem {
 	var all []stream.Problem
-	for _, o := range a.flux.objects {
-		all = append(all, stream.Problem{
-			Severity: stream.Notice, Pos: o.pos, Message: o.String() + " is of no use to imgstream",
-			Hint: "delete it once this is merged and nothing has a marker of Flux any more",
-		})
-	}
-	for _, o := range a.updater.objects {
-		p := stream.Problem{Severity: stream.Notice, Pos: o.pos, Message: o.String() + " is of no use to imgstream", Hint: "delete it once this is merged: two tools must not write the same values"}
-		if o.is(argo, "Application") {
-			p.Message = o.String() + " has annotations of Argo CD Image Updater"
-			p.Hint = "delete " + updates + "/* once this is merged: two tools must not write the same values"
+	tell := func(objects []object, what, hint string) {
+		for len(objects) > 0 {
+			n := 1
+			names := []string{objects[0].String()}
+			for ; n < len(objects) && objects[n].pos.File == objects[0].pos.File; n++ {
+				names = append(names, objects[n].String())
+			}
+			all = append(all, stream.Problem{Severity: stream.Notice, Pos: objects[0].pos, Message: what + strings.Join(names, ", "), Hint: hint})
+			objects = objects[n:]
 		}
-		all = append(all, p)
 	}
+	tell(a.flux.replaced(), "imgstream takes the place of ", "delete what nothing has a marker of any more, once this is merged")
+	var apps, resources []object
+	for _, o := range a.updater.objects {
+		if o.is(argo, "Application") {
+			apps = append(apps, o)
+		} else {
+			resources = append(resources, o)
+		}
+	}
+	tell(apps, "imgstream takes the place of Argo CD Image Updater for ", "delete the annotations "+updates+"/* once this is merged: two tools must not write the same values")
+	tell(resources, "imgstream takes the place of ", "delete it once this is merged: two tools must not write the same values")
 	return all
 }
 

@@ -87,6 +87,7 @@ type (
 	fluxKustomization struct {
 		Path            string `yaml:"path"`
 		TargetNamespace string `yaml:"targetNamespace"`
+		Images          []name `yaml:"images"`
 	}
 )
 
@@ -135,10 +136,11 @@ func (f *flux) problem(s stream.Severity, o object, message, hint string) {
 
 // spec decodes the spec of an object.
 func (o object) spec(into any) error {
-	holder := struct {
-		Spec any `yaml:"spec"`
-	}{into}
-	if err := o.node.Decode(&holder); err != nil {
+	n := valueOf(o.node, "spec")
+	if n == nil {
+		return errors.New("it has no spec")
+	}
+	if err := n.Decode(into); err != nil {
 		return fmt.Errorf("its spec cannot be read: %w", err)
 	}
 	return nil
@@ -272,4 +274,13 @@ func (f *flux) automation(o object) {
 // counts.
 func (f *flux) writes(file string) bool {
 	return len(f.updates) == 0 || slices.ContainsFunc(f.updates, func(dir string) bool { return below(file, dir) })
+}
+
+// replaced are the objects that imgstream takes the place of: those that something was
+// made of.
+func (f *flux) replaced() []object {
+	if len(f.rules) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(f.objects), func(o object) bool { return f.left[o.key()] != nil && o.head.Kind == "ImagePolicy" })
 }

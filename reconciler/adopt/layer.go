@@ -49,11 +49,71 @@ func (r *repo) addLayer(f *file) {
 		}
 	}
 	for _, i := range k.Images {
-		if re, err := regexp.Compile("^" + i.Name + "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-fA-F0-9]+)?$"); err == nil && i.Name != "" {
-			l.rewrites = append(l.rewrites, re)
-		}
+		l.rewrite(i.Name)
 	}
 	r.layers[l.dir] = l
+}
+
+// rewrite notes the name of an images: entry, which kustomize takes for a regular
+// expression.
+func (l *layer) rewrite(name string) {
+	re, err := regexp.Compile("^" + name + "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-fA-F0-9]+)?$")
+	if err == nil && name != "" {
+		l.rewrites = append(l.rewrites, re)
+	}
+}
+
+// addDeployers puts what Flux and Argo CD change above the directories that they deploy.
+func (r *repo) addDeployers(apps []application) {
+	for _, o := range r.objects {
+		var k fluxKustomization
+		if !o.is(fluxKustomize, "Kustomization") || o.spec(&k) != nil {
+			continue
+		}
+		l := &layer{namespace: k.TargetNamespace}
+		for _, i := range k.Images {
+			l.rewrite(i.Name)
+		}
+		if dir, ok := inTree("", k.Path); ok {
+			r.deploy(l, dir, true)
+		}
+	}
+	for _, app := range apps {
+		for _, dir := range app.dirs {
+			l := &layer{}
+			for _, f := range []*file{r.byPath[app.pos.File], r.byPath[path.Join(dir, ".argocd-source-"+app.head.Metadata.Name+".yaml")]} {
+				for _, s := range spotsOf(f) {
+					if f.path != app.pos.File || s.Object.Kind == "application" && s.Object.Name == app.head.Metadata.Name {
+						l.rewrite(regexp.QuoteMeta(cmp.Or(s.Label, s.Repository)))
+					}
+				}
+			}
+			r.deploy(l, dir, false)
+		}
+	}
+}
+
+func spotsOf(f *file) []kustomize.Spot {
+	if f == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(f.spots), func(s kustomize.Spot) bool { return s.Kind != kustomize.SpotEntry })
+}
+
+// deploy puts a layer above a directory: above its kustomization, else, where the tool
+// makes one of all files, above these.
+func (r *repo) deploy(l *layer, dir string, makes bool) {
+	l.dir = dir
+	switch of := r.layers[dir]; {
+	case of != nil:
+		of.above = append(of.above, l)
+	case makes:
+		for _, f := range r.files {
+			if below(f.path, dir) && len(r.holders(f.path)) == 0 {
+				r.named[f.path] = append(r.named[f.path], l)
+			}
+		}
+	}
 }
 
 // link finds out which layers include which.

@@ -53,12 +53,20 @@ func (a *Adoption) places() {
 		taken := a.addSetters(f)
 		for i := range f.spots {
 			s := &f.spots[i]
-			if s.Bound != "" || taken[s.Line] || s.Kind == kustomize.SpotFrom && !slices.Contains(a.options.Paths, f.path) {
+			from := s.Kind == kustomize.SpotFrom && !slices.Contains(a.options.Paths, f.path)
+			if s.Bound != "" || from || taken.has(s) || s.Object.Group == fluxImages || s.Object.Group == updates {
 				continue
 			}
 			a.addSpot(f, s)
 		}
 	}
+}
+
+// setLines are the lines of values with markers of Flux, and of the keys around them.
+type setLines struct{ own, around map[int]bool }
+
+func (l setLines) has(s *kustomize.Spot) bool {
+	return l.own[s.Line] || s.Kind == kustomize.SpotGroup && l.around[s.Line]
 }
 
 // within reports whether a file lies in what is looked at.
@@ -151,8 +159,8 @@ func (a *Adoption) leave(s stream.Severity, p *place, message, hint string) {
 
 // addSetters adds the places that have markers of Flux, and gives the lines of their
 // values.
-func (a *Adoption) addSetters(f *file) map[int]bool {
-	taken := map[int]bool{}
+func (a *Adoption) addSetters(f *file) setLines {
+	taken := setLines{map[int]bool{}, map[int]bool{}}
 	if f.yaml == nil || !strings.Contains(string(f.src), "$imagepolicy") {
 		return taken
 	}
@@ -168,12 +176,15 @@ func (a *Adoption) addSetters(f *file) map[int]bool {
 			continue
 		}
 		mark := fluxMark{s, c.Line}
-		taken[c.Line] = true
+		taken.own[c.Line] = true
+		for _, line := range v.around {
+			taken.around[line] = true
+		}
 		if v.entry == nil {
 			a.addSetter(&place{file: f, line: c.Line, setters: []fluxMark{mark}, value: v.node, part: kustomize.Part(s.part), policy: s.policy})
 			continue
 		}
-		taken[v.entry.Line] = true
+		taken.own[v.entry.Line] = true
 		if p := entries[v.entry]; p != nil {
 			p.setters = append(p.setters, mark)
 			continue
@@ -271,17 +282,29 @@ func splitPart(text string, part kustomize.Part, repository string) (name, tag, 
 }
 
 // lineValue is the single value on a line, and the images: entry that it is of, if any.
-type lineValue struct{ node, entry *yaml.Node }
+type lineValue struct {
+	node, entry *yaml.Node
+	around      []int // the lines of the keys beside it, and of the key above
+}
 
 // valueOn is the only single value that ends on a line; nil where there is none or more.
 func (f *file) valueOn(line int) *lineValue {
 	var found []lineValue
-	var walk func(n *yaml.Node, keys []string, entry *yaml.Node)
-	walk = func(n *yaml.Node, keys []string, entry *yaml.Node) {
+	var walk func(n *yaml.Node, keys []string, entry *yaml.Node, around []int)
+	walk = func(n *yaml.Node, keys []string, entry *yaml.Node, around []int) {
 		switch n.Kind {
 		case yaml.MappingNode:
+			above := around[:min(1, len(around))]
+			around = slices.Clone(above)
 			for i := 0; i+1 < len(n.Content); i += 2 {
-				walk(n.Content[i+1], append(slices.Clip(keys), n.Content[i].Value), entry)
+				around = append(around, n.Content[i].Line)
+			}
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				inner := around
+				if n.Content[i+1].Kind != yaml.ScalarNode {
+					inner = []int{n.Content[i].Line}
+				}
+				walk(n.Content[i+1], append(slices.Clip(keys), n.Content[i].Value), entry, inner)
 			}
 		case yaml.SequenceNode:
 			isImages := slices.Equal(keys, []string{"images"}) && kustomize.IsKustomization(f.path) || slices.Equal(keys, []string{"spec", "images"})
@@ -290,16 +313,16 @@ func (f *file) valueOn(line int) *lineValue {
 				if isImages && c.Kind == yaml.MappingNode {
 					of = c
 				}
-				walk(c, append(slices.Clip(keys), "[]"), of)
+				walk(c, append(slices.Clip(keys), "[]"), of, nil)
 			}
 		case yaml.ScalarNode:
 			if _, last := f.yaml.Lines(n); last == line {
-				found = append(found, lineValue{n, entry})
+				found = append(found, lineValue{n, entry, around})
 			}
 		}
 	}
 	for _, doc := range f.yaml.Documents() {
-		walk(doc, nil, nil)
+		walk(doc, nil, nil, nil)
 	}
 	if len(found) != 1 {
 		return nil

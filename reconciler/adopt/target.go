@@ -16,6 +16,9 @@ import (
 // aim gives the places that Argo CD Image Updater writes their rules, and adds those that
 // only its settings tell.
 func (a *Adoption) aim() {
+	for _, t := range a.updater.left {
+		a.spare(t)
+	}
 	for _, t := range a.updater.targets {
 		if !slices.ContainsFunc(a.repo.files, func(f *file) bool { return a.within(f.path) && below(f.path, t.dir) }) {
 			continue
@@ -29,6 +32,19 @@ func (a *Adoption) aim() {
 			})
 		}
 	}
+}
+
+// spare leaves what the tool chooses and what is not translated: what runs is not what git
+// says.
+func (a *Adoption) spare(t target) {
+	reached := a.repo.reached(t.dir)
+	a.all = slices.DeleteFunc(a.all, func(p *place) bool {
+		spared := p.rule == nil && p.shown.Name() == t.rule.image.Name() && (reached(p.file.path) || below(p.file.path, t.dir))
+		if spared {
+			a.leave(stream.Warning, p, "Argo CD Image Updater chooses it, which is not translated: see "+t.rule.pos.String(), "")
+		}
+		return spared
+	})
 }
 
 // aimed reports whether a place was found.
@@ -59,25 +75,29 @@ func (a *Adoption) aimAt(t target, accepts func(*place) bool) bool {
 
 // aimBelow takes what the application is made of: the target does not have the image yet.
 func (a *Adoption) aimBelow(t target) bool {
-	reached := map[string]bool{}
+	reached := a.repo.reached(t.dir)
+	return a.aimAt(t, func(p *place) bool { return reached(p.file.path) })
+}
+
+// reached says which files a kustomization is made of, its own included.
+func (r *repo) reached(dir string) func(file string) bool {
+	seen := map[string]bool{}
 	var look func(l *layer)
 	look = func(l *layer) {
 		for _, name := range append(slices.Clip(l.includes), l.dir) {
-			if reached[name] {
+			if seen[name] {
 				continue
 			}
-			reached[name] = true
-			if of := a.repo.layers[name]; of != nil && of != l {
+			seen[name] = true
+			if of := r.layers[name]; of != nil && of != l {
 				look(of)
 			}
 		}
 	}
-	if l := a.repo.layers[t.dir]; l != nil {
+	if l := r.layers[dir]; l != nil {
 		look(l)
 	}
-	return a.aimAt(t, func(p *place) bool {
-		return reached[p.file.path] || kustomize.IsKustomization(p.file.path) && reached[path.Dir(p.file.path)]
-	})
+	return func(file string) bool { return seen[file] || kustomize.IsKustomization(file) && seen[path.Dir(file)] }
 }
 
 // aimValues finds the image in Helm values, by the keys that the tool writes.

@@ -105,7 +105,8 @@ func (s updateSettings) or(o updateSettings) updateSettings {
 // updater is what Argo CD Image Updater is told to do.
 type updater struct {
 	targets  []target
-	objects  []object // that are of no use any more, or have annotations that are not
+	left     []target // that are not translated, and so are not touched
+	objects  []object // that some target came of
 	problems []stream.Problem
 
 	taken map[string]bool // applications whose annotations do not count, as a resource has them
@@ -116,16 +117,12 @@ func readUpdater(all []object, apps []application) *updater {
 	u := &updater{taken: map[string]bool{}}
 	for _, o := range all {
 		if o.is(updates, "ImageUpdater") {
-			u.objects = append(u.objects, o)
 			u.resource(o, apps)
 		}
 	}
 	for _, app := range apps {
-		if app.annotation("image-list") != "" {
-			u.objects = append(u.objects, app.object)
-			if !u.taken[app.key()] {
-				u.annotated(app)
-			}
+		if app.annotation("image-list") != "" && !u.taken[app.key()] {
+			u.annotated(app)
 		}
 	}
 	return u
@@ -313,7 +310,14 @@ func (u *updater) add(o object, app application, l listed, s updateSettings, t t
 	if o.key() != app.key() || o.head.Kind != app.head.Kind {
 		what += " of " + app.String()
 	}
+	t.app = app
 	r, err := l.rule(o, what, s)
+	if err != nil || !t.write.git {
+		t.rule = &rule{pos: o.pos, image: l.image}
+		for _, t.dir = range app.dirs {
+			u.left = append(u.left, t)
+		}
+	}
 	switch {
 	case err != nil:
 		u.problem(stream.Warning, o, what+" is not translated: "+err.Error(), "write the tag of a stream by hand")
@@ -329,9 +333,15 @@ func (u *updater) add(o object, app application, l listed, s updateSettings, t t
 		if s.PullSecret != "" {
 			u.problem(stream.Notice, o, what+" has credentials of its own", "the operator's file has them: registries[] with usernameFile and passwordFile, or tokenFile")
 		}
+		if len(s.Platforms) > 1 {
+			u.problem(stream.Notice, o, what+" is for any of "+strings.Join(s.Platforms, ", "), "write "+stream.AnnotationPlatforms+" where an image must have all of some platforms")
+		}
 		for _, dir := range app.dirs {
-			t.rule, t.app, t.dir = r, app, dir
+			t.rule, t.dir = r, dir
 			u.targets = append(u.targets, t)
+		}
+		if !slices.ContainsFunc(u.objects, func(of object) bool { return of.pos == o.pos }) {
+			u.objects = append(u.objects, o)
 		}
 	}
 }
@@ -353,7 +363,9 @@ func (l listed) rule(o object, what string, s updateSettings) (*rule, error) {
 	default:
 		return nil, fmt.Errorf("update-strategy %q is not known", s.UpdateStrategy)
 	}
-	r.platforms = strings.Join(s.Platforms, ",")
+	if len(s.Platforms) == 1 { // of several, one is enough there, and all are required here
+		r.platforms = s.Platforms[0]
+	}
 	if _, err := stream.ParsePlatforms(r.platforms); err != nil {
 		return nil, err
 	}
