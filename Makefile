@@ -44,10 +44,11 @@ $(LINT):
 	GOBIN=$(CURDIR)/.cache/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	@mv .cache/bin/golangci-lint $@
 
-fuzz: ## Run each fuzz target for FUZZTIME
-	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+fuzz: ## Run each fuzz target for FUZZTIME, and say how often it was executed
+	@mkdir -p .cache; for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$t/*_test.go | cut -c6-); do \
-	    echo "$$t $$f"; $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x || exit 1; \
+	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x > .cache/fuzz.log 2>&1 || { echo "$$t $$f"; cat .cache/fuzz.log; exit 1; }; \
+	    awk -v target="$$t $$f" '/execs:/ {gsub(",", ""); time = $$3; execs = $$5} END {printf "%-50s %8s  %9d executions\n", target, time, execs}' .cache/fuzz.log; \
 	  done; \
 	done
 

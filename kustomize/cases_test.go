@@ -113,6 +113,32 @@ images:
 	{"long lines", "", "# " + strings.Repeat("x", 5000) + "\nimages:\n- name: r/a #M " + strings.Repeat("y ", 3000) + "\n  newTag: «v1|v2»\n«|  digest: NEW\n»", ""},
 	{"kind: List", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- spec:\n    image: «r/a:v1|r/a:v2@NEW» #M\n", ""},
 	{"top-level list", "a.yaml", "- image: «r/a:v1|r/a:v2@NEW» #M\n- image: r/a:v1\n", ""},
+	{"folded scalar in an entry", "", "images:\n- name: r/a #M\n  newTag: >-\n    «v1|v2»\n«|  digest: NEW\n»", ""},
+	{"literal scalar in an entry", "", "images:\n- name: r/a #M\n  newTag: |-\n    «v1|v2»\n«|  digest: NEW\n»", ""},
+	{"CRLF and no final newline", "", "images:\r\n- name: r/a #M\r\n  newTag: «v1|v2\r\n  digest: NEW»", ""},
+
+	// The same with an image in several keys, and in objects of Flux and Argo CD.
+	{"values: CRLF, byte order mark, no final newline", "values.yaml", "\ufeffimage: #M\r\n  repository: r/a\r\n  tag: «v1|v2»\r\n  digest: \"«|NEW»\"", ""},
+	{"values: an empty digest", "values.yaml", "image: #M\n  repository: r/a\n  digest:«| NEW» # c\n  tag: «1.19|v2»\n", ""},
+	{"values: blank lines, wrong indentation of comments", "values.yaml", "a:\n    image: #M\n\n  # odd\n      repository: '«r/b|r/a»'\n# odd\n      tag: «v1|v2»\t# c \n\n    b: |\n\n      x\n", ""},
+	{"values: non-ASCII before the value on its line", "values.yaml", "{ähm: \"日本\", image: {🙂: x, repository: r/a, tag: «v1|v2»}} #M\n", "several values"},
+	{"values: flow map on several lines", "values.yaml", "image: { #M\n  repository: «r/b|r/a», # c\n  tag: \"«v1|v2»\" }\n", ""},
+	{"values: a whole file in JSON", "values.yaml", "{\n  \"image\": { #M\n    \"repository\": \"r/a\",\n    \"tag\": \"«v1|v2»\"\n  }\n}\n", ""},
+	{"values: second document", "values.yaml", "# c\n---\na: b\n--- # d\nimage: #M\n  repository: r/a\n  tag: «v1|v2»\n...\n", ""},
+	{"values: a list", "values.yaml", "images:\n  - pullPolicy: Always\n    #M\n    repository: r/a\n    tag: «v1|v2»\n  - repository: r/a\n    tag: v1\n", ""},
+	{"values: merge key", "values.yaml", "x: &x {pullPolicy: y}\nimage: #M\n  <<: *x\n  repository: r/a\n  tag: v1\n", "merge key"},
+	{"values: anchor without an alias", "values.yaml", "image: &i #M\n  repository: r/a\n  tag: &t «v1|v2»\n", ""},
+	{"values: aliased mapping", "values.yaml", "image: &i #M\n  repository: r/a\n  tag: v1\nb: *i\n", "repeated by an alias"},
+	{"values: duplicate key", "values.yaml", "image: #M\n  repository: r/a\n  tag: v1\n  tag: v1\n", "twice"},
+	{"values: key in another case", "values.yaml", "image: #M\n  repository: r/a\n  tag: v1\n  Tag: v1\n", "twice"},
+	{"values: a template, not YAML", "values.yaml", "{{- if x }}\nimage: #M\n  repository: r/a\n", "a template, not YAML"},
+	{"values: folded scalar, tag !!str, escapes", "values.yaml", "image: #M\n  repository: >-\n    «r/b|r/a»\n  tag: !!str «1.19|v2»\n  digest: \"«\\x20|NEW»\"\n", "no part of an image"},
+	{"values: folded scalar, tag !!str", "values.yaml", "image: #M\n  repository: >-\n    «r/b|r/a»\n  tag: !!str «1.19|v2»\n", ""},
+	{"Flux: mixed indentation", "apps.yaml", "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec:\n images:\n #M\n -   name: r/a\n     newTag: «v1|v2»\n«|     digest: NEW\n» - name: q\n", ""},
+	{"Flux: duplicate images", "apps.yaml", "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec:\n  images:\n  - name: r/a #M\n  images: []\n", "twice"},
+	{"Argo CD: quotes and comments", "app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  source:\n    kustomize:\n      images:\n      # - r/a:v1\n      - 'p=«r/b:v1|r/a:v2@NEW»' #M\n      - q=r/a:v1\n", ""},
+	{"Argo CD: flow list on several lines", "app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec: {source: {kustomize: {images: [\n  q=r/a:v1,\n  «r/a:v1|r/a=r/a:v2@NEW» #M\n]}}}\n", ""},
+	{"Argo CD: alias", "app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nx: &x r/a:v1\nspec:\n  source:\n    kustomize:\n      images:\n      - *x #M\n", "an alias"},
 	{"%YAML directive", "", "%YAML 1.1\n---\nimages:\n- name: r/a #M\n  newTag: «v1|v2»\n«|  digest: NEW\n»", ""},
 }
 
@@ -131,10 +157,7 @@ func beforeAfter(text string) (in, out string) {
 func TestHardCases(t *testing.T) {
 	for _, c := range hardCases {
 		t.Run(c.name, func(t *testing.T) {
-			file := c.file
-			if file == "" {
-				file = "kustomization.yaml"
-			}
+			file := firstOf(c.file, "kustomization.yaml")
 			in, out := beforeAfter(c.text)
 			if c.refused != "" {
 				checkRefused(t, file, in, c.refused)

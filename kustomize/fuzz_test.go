@@ -16,6 +16,10 @@ func FuzzParse(f *testing.F) {
 	for _, c := range slices.Concat(parseCases, deployerCases, groupCases, orderCases) {
 		f.Add(c.file, withMarkers(c.in))
 	}
+	for _, c := range hardCases {
+		in, _ := beforeAfter(c.text)
+		f.Add(firstOf(c.file, "kustomization.yaml"), in)
+	}
 	for _, in := range triggerFiles(f) {
 		f.Add("deployment.yaml", in)
 	}
@@ -59,7 +63,7 @@ func FuzzApply(f *testing.F) {
 	}
 	for _, c := range hardCases {
 		in, _ := beforeAfter(c.text)
-		f.Add("kustomization.yaml", in, "r/a", "1.20")
+		f.Add(firstOf(c.file, "kustomization.yaml"), in, "r/a", "1.20")
 	}
 	f.Fuzz(func(t *testing.T, name, src, repository, tag string) {
 		file := Parse(name, []byte(src))
