@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.sizes, "sizes", "1000,10000,100000", "sizes of repositories, in files")
 	flag.StringVar(&o.transport, "transport", "", "http, ssh or http,ssh for all sizes (default both, ssh up to 10000 files)")
-	flag.StringVar(&o.only, "only", "", "P8: measure that alone")
+	flag.StringVar(&o.only, "only", "", "P8 or P9: measure that alone")
 	flag.IntVar(&o.runs, "runs", 15, "runs of what is fast; what clones runs a fifth as often")
 	flag.DurationVar(&o.rest, "rest", 30*time.Second, "how long a daemon is left alone before its memory at rest is read")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of imgstream's last commits to this `file`")
@@ -75,8 +76,8 @@ func bench(ctx context.Context, o options) error {
 	if o.runs < 1 {
 		return fmt.Errorf("-runs: %d", o.runs)
 	}
-	if o.only != "" && o.only != "P8" {
-		return fmt.Errorf("-only: %q: want P8", o.only)
+	if !slices.Contains([]string{"", "P8", "P9"}, o.only) {
+		return fmt.Errorf("-only: %q: want P8 or P9", o.only)
 	}
 	b, err := newLab(o)
 	if err != nil {
@@ -101,6 +102,10 @@ func bench(ctx context.Context, o options) error {
 		if err := b.measure(ctx, files); err != nil {
 			return fmt.Errorf("%d files: %w", files, err)
 		}
+	}
+	if o.only == "P9" {
+		printStarts(b.started, b.rest)
+		return nil
 	}
 	for _, over := range b.over {
 		if err := b.withoutGit(ctx, over, b.smallest, b.moves); err != nil {
@@ -214,15 +219,22 @@ func (b *lab) measure(ctx context.Context, files int) error {
 		if b.transport == "" && over.upTo > 0 && files > over.upTo {
 			continue
 		}
-		c, err := b.commits(ctx, over, seed, content, middle.Kustomization)
-		if err != nil {
-			return err
-		}
 		s, err := b.starts(ctx, over, rest, files)
 		if err != nil {
 			return err
 		}
-		b.committed, b.started = append(b.committed, c), append(b.started, s)
+		b.started = append(b.started, s)
+		if b.only == "P9" {
+			continue
+		}
+		c, err := b.commits(ctx, over, seed, content, middle.Kustomization)
+		if err != nil {
+			return err
+		}
+		b.committed = append(b.committed, c)
+	}
+	if b.only == "P9" {
+		return nil
 	}
 	r, err := b.reads(ctx, seed, len(content))
 	if err != nil {
