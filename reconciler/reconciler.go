@@ -71,13 +71,6 @@ const (
 	StepPush    Step = "push"
 )
 
-// settled is a pass that left nothing to do on a commit.
-type settled struct {
-	rev, base gitstore.Rev
-	pending   bool // some tags are pending still, and were not due
-	report    Report
-}
-
 // Request says what a pass is to do.
 type Request struct {
 	Due    plan.Due // which tags are asked for; nil: the pending ones
@@ -194,6 +187,9 @@ func (r *Reconciler) attempt(ctx context.Context, req Request, got plan.Answers,
 	if s := r.settled; s != nil && s.rev == snap.Rev && s.base == snap.Base && (req.IfMoved || req.Due == nil && !s.pending) {
 		return s.report, nil
 	}
+	if unmoved, err := r.unmoved(ctx, req, snap, got); unmoved || err != nil {
+		return r.settled.report, err
+	}
 	r.settled = nil
 	report, err := r.compute(ctx, req, snap, got, made)
 	switch {
@@ -238,12 +234,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 		}
 	}
 	r.answered = &tip.View
-	done = r.observe(StepResolve)
-	for questions := present.Imports(req.Due, got); len(questions) > 0 && err == nil; questions = present.Imports(req.Due, got) {
-		err = r.ask(ctx, questions, got)
-	}
-	done()
-	if err != nil {
+	if err := r.askAll(ctx, present, req.Due, got); err != nil {
 		return report, err
 	}
 	blame, err := r.blame(ctx, snap, present.Reverted())
@@ -275,6 +266,9 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	}
 	if len(out.Changes) == 0 && report.Uncopied == 0 {
 		r.settled = &settled{rev: snap.Rev, base: snap.Base, pending: len(present.Imports(nil, nil)) > 0, report: report}
+		if present.Unmoved(req.Due, got) {
+			r.settled.quiet = present
+		}
 	}
 	return report, nil
 }

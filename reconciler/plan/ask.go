@@ -177,6 +177,31 @@ func (p *Present) Outdated(before *View, due Due, got Answers) []Import {
 	return old
 }
 
+// Unmoved reports whether what due tags were answered is what they have, and nothing else
+// is left of an earlier pass: then Next comes to the same with these answers as without.
+// It may say no where that is so all the same.
+func (p *Present) Unmoved(due Due, got Answers) bool {
+	if len(p.Reverted()) > 0 {
+		return false
+	}
+	for im, a := range got {
+		if a.Failure != nil || !a.Known && !im.Exists || im.Tags || im.Created {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.order, func(t *tag) bool {
+		im := p.choice(t, due, got).image
+		return lost(t.cur) != nil || im != (Import{}) && !t.has(got[im])
+	})
+}
+
+// has reports whether an answer leaves a tag as it is.
+func (t *tag) has(a Answer) bool {
+	head := t.cur.Head()
+	return head != nil && head.Image == a.Digest && head.Index == a.Index &&
+		t.answered() && !t.pushed && t.cur.Candidate == nil && !failed(t.cur)
+}
+
 // choice gives the questions of one tag, and the one whose answer it takes as far as
 // that is known; none when the tag asks nothing now.
 func (p *Present) choice(t *tag, due Due, got Answers) choice {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/imgstream/imgstream/kustomize"
@@ -49,7 +50,8 @@ func TestProperties(t *testing.T) {
 // computed is what a pass comes to, and the answers that it rests on.
 type computed struct {
 	*plan.Outcome
-	got plan.Answers
+	got     plan.Answers
+	unmoved bool // plan.Present.Unmoved
 }
 
 // compute is a pass without its effect. Where it is one again over what another left, the
@@ -92,7 +94,7 @@ func (w *world) compute(tip, base fs.FS, due plan.Due, now time.Time, again bool
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		return computed{out, got}
+		return computed{out, got, present.Unmoved(due, got)}
 	}
 }
 
@@ -141,11 +143,22 @@ func (w *world) checkFixpoint(out computed) {
 	if again := w.compute(w.tip, w.base, plan.Always, w.now, true); len(again.Changes) > 0 && !w.respells(again) {
 		w.fatalf("a second pass at once commits:\n%s", show(again.Changes[0]))
 	}
+	none := func(plan.Ask) bool { return false }
+	some := func(a plan.Ask) bool {
+		return (w.now.Minute()+len(a.Ref.String())+strings.Count(a.Ref.String(), "1"))%3 == 0
+	}
+	for _, due := range []plan.Due{plan.Always, some} {
+		if asked := w.compute(w.tip, w.base, due, w.now, false); asked.unmoved {
+			if diff := cmp.Diff(w.compute(w.tip, w.base, none, w.now, false).Outcome, asked.Outcome, cmpopts.EquateEmpty()); diff != "" {
+				w.fatalf("answers that move nothing come to something else (-without +with them):\n%s", diff)
+			}
+		}
+	}
 	later := w.now.Add(time.Hour)
 	if ripe := out.Ripe; !ripe.IsZero() && !ripe.After(later) {
 		later = ripe.Add(-time.Second) // an image that waited is not to be taken before
 	}
-	if again := w.compute(w.tip, w.base, func(plan.Ask) bool { return false }, later, true); len(again.Changes) > 0 && !w.respells(again) {
+	if again := w.compute(w.tip, w.base, none, later, true); len(again.Changes) > 0 && !w.respells(again) {
 		w.fatalf("a second pass with nothing due commits:\n%s", show(again.Changes[0]))
 	}
 }

@@ -169,7 +169,16 @@ func TestDuePassAsksOncePerReference(t *testing.T) {
 	e.pass(t, plan.Always)
 	e.quiet(t)
 	was := e.reset()
+	planned := 0
+	e.Observe = func(s reconciler.Step, _ time.Duration) {
+		if s == reconciler.StepRead || s == reconciler.StepPlan {
+			planned++
+		}
+	}
 	report := e.pass(t, plan.Always)
+	if planned > 0 {
+		t.Errorf("%d steps read or computed something", planned)
+	}
 	if report.Published != "" || report.Asked != 60 || report.Streams != 80 {
 		t.Errorf("published %q, asked %d times for %d streams", report.Published, report.Asked, report.Streams)
 	}
