@@ -19,15 +19,19 @@ import (
 
 func newPlan(a *app) *cobra.Command {
 	var t target
-	var exitCode bool
+	var exitCode, rendered bool
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what sync would commit, and change nothing",
 		Long: `Runs the same pass as sync and stops before it commits: prints the commit that was
 read and, for each commit that sync would make, its message and diff.
 
+--rendered also builds the kustomizations of the files that would change, as sync does before it
+pushes, and prints the images of their workloads before and after.
+
 Exit codes are those of sync; 4 means that sync would change something.`,
 		Example: `  imgstream plan
+  imgstream plan --rendered                        # what the workloads' images become
   imgstream plan --exit-code --repo https://git.example.com/apps.git --branch main`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,12 +43,18 @@ Exit codes are those of sync; 4 means that sync would change something.`,
 			if err := printDiffs(a.stdout, report); err != nil {
 				return err
 			}
+			if rendered {
+				if err := printRendered(a.stdout, report); err != nil {
+					return err
+				}
+			}
 			fmt.Fprintln(a.stdout, t.planned(report))
 			return outcome(report, exitCode)
 		},
 	}
 	t.flags(cmd)
 	addExitCode(cmd, &exitCode)
+	cmd.Flags().BoolVar(&rendered, "rendered", false, "show the images of the workloads before and after, as kustomize builds them")
 	return cmd
 }
 

@@ -1,0 +1,107 @@
+package render
+
+import (
+	"errors"
+	"io/fs"
+	"iter"
+	"path"
+	"strings"
+
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/kustomize/build"
+	"github.com/imgstream/imgstream/reconciler/plan"
+)
+
+// Rendered is what changes do to one kustomization.
+type Rendered struct {
+	Kustomization string
+	Unbuilt       string  // why it cannot be told; "" = it can
+	Images        []Image // that change, in the order of the build
+}
+
+// Image is one image string of a workload, or of anything else that shows it.
+type Image struct {
+	Namespace, Kind, Name string // of the object; Namespace may be ""
+	At                    string // the container, else the path of the value
+	Old, New              string
+}
+
+// Images builds the kustomizations that changes touch, before and after, each once. graph
+// may be nil. An error is one of reading the tree.
+func Images(tip fs.FS, graph *kustomize.Graph, changes []plan.Change) ([]Rendered, error) {
+	c := call{graph: graph, tip: tip, after: after(tip, changes), written: written(changes)}
+	var all []Rendered
+	told := map[string]bool{}
+	for _, t := range c.targets() {
+		source, err := t.collect(tip, graph)
+		if err == nil && source == nil || told[t.root] {
+			continue
+		}
+		told[t.root] = true
+		r := Rendered{Kustomization: t.root}
+		if err == nil {
+			r.Images, err = c.images(source, t.root)
+		}
+		why, known := errors.AsType[*build.Error](err)
+		if err != nil && !known {
+			return nil, err
+		}
+		if known {
+			r.Unbuilt = why.Error()
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// images are those that differ between two builds.
+func (c *call) images(before *build.Source, root string) ([]Image, error) {
+	was, err := before.Build()
+	if err != nil {
+		return nil, err
+	}
+	then, err := build.Collect(c.after, path.Dir(root))
+	if err != nil {
+		return nil, err
+	}
+	is, err := then.Build()
+	if err != nil {
+		return nil, err
+	}
+	changed, same := is.Since(was.Digest())
+	if !same {
+		return nil, &build.Error{File: root, Reason: "its build has other objects or fields than before"}
+	}
+	seen := c.seen(before)
+	names := generated(is, changed, seen)
+	old, stop := iter.Pull(was.Scalars())
+	defer stop()
+	var all []Image
+	for now := range is.Scalars() {
+		past, _ := old()
+		if now.Value != past.Value && (!names[now.Value] || explained(now, seen)) {
+			all = append(all, image(past, now))
+		}
+	}
+	return all, nil
+}
+
+func image(old, now build.Scalar) Image {
+	i := Image{Namespace: now.Object.Namespace, Kind: now.Object.Kind, Name: now.Object.Name, At: now.Container()}
+	if i.At == "" {
+		i.At = now.Path()
+	}
+	i.Old, i.New = differing(decoded(old), decoded(now))
+	return i
+}
+
+// differing are the first lines in which two texts differ.
+func differing(a, b string) (string, string) {
+	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(as), len(bs)) {
+		if as[i] != bs[i] {
+			return strings.TrimSpace(as[i]), strings.TrimSpace(bs[i])
+		}
+	}
+	return strings.TrimSpace(a), strings.TrimSpace(b)
+}
