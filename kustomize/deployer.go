@@ -27,6 +27,8 @@ func IsOverride(name string) bool {
 	return strings.HasPrefix(base, ".argocd-source") && strings.HasSuffix(base, ".yaml")
 }
 
+func (k deployer) isArgoCD() bool { return k == argoApplication || k == argoSet }
+
 // deployerOf goes by the group and the kind, whatever the version; one has only a name.
 func deployerOf(name string, root *yaml.Node) deployer {
 	if IsOverride(name) {
@@ -89,12 +91,26 @@ func (d *document) holders() []holder {
 		return []holder{{node: get(d.root, "spec"), trail: trail{}.down(d.root, "spec")}}
 	case d.deployer == argoOverride:
 		return []holder{{node: get(d.root, "kustomize"), trail: trail{}.down(d.root, "kustomize"), strings: true}}
-	case d.deployer == argoApplication || d.deployer == argoSet:
+	case d.deployer == fluxHelm:
+		return postRenderers(d.root)
+	case d.deployer.isArgoCD():
 		var all []holder
 		findHolders(d.root, trail{}, &all)
 		return all
 	}
 	return nil
+}
+
+// postRenderers are spec.postRenderers[].kustomize.
+func postRenderers(root *yaml.Node) []holder {
+	var all []holder
+	spec := get(root, "spec")
+	list := get(spec, "postRenderers")
+	for i, c := range elements(list) {
+		t := trail{}.down(root, "spec").down(spec, "postRenderers").down(list, i).down(c, "kustomize")
+		all = append(all, holder{node: get(c, "kustomize"), trail: t.clone()})
+	}
+	return all
 }
 
 // findHolders finds kustomize: in every source, those of templates and generators too.

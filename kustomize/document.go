@@ -141,13 +141,15 @@ func (t trail) clone() trail {
 }
 
 // pathText is a trail for people and as the identity of its end: list elements
-// by name where that is unique in the list, else by index.
+// by name where that is unique in the list, else by index. An entry of Argo CD's
+// kustomize.images has the name that kustomize looks for.
 func (d *document) pathText(t trail) string {
 	var b strings.Builder
 	for i, step := range t.steps {
 		switch step := step.(type) {
 		case int:
-			b.WriteString(d.elementText(t.nodes[i], step))
+			texts := d.deployer.isArgoCD() && i > 1 && t.steps[i-1] == "images" && t.steps[i-2] == "kustomize"
+			b.WriteString(d.elementText(t.nodes[i], step, texts))
 		case string:
 			b.WriteString(keyText(step, i == 0))
 		}
@@ -165,16 +167,26 @@ func keyText(key string, first bool) string {
 	return "." + key
 }
 
-func (d *document) elementText(list *yaml.Node, i int) string {
+func (d *document) elementText(list *yaml.Node, i int, texts bool) string {
+	nameOf := func(n *yaml.Node) string { return text(n, "name") }
+	if texts {
+		nameOf = func(n *yaml.Node) string {
+			name := replacedName(scalarText(n))
+			if isTemplate(name) || strings.ContainsAny(name, " \t\n") {
+				return ""
+			}
+			return name
+		}
+	}
 	names, ok := d.names[list]
 	if !ok {
 		names = map[string]int{}
 		for _, c := range list.Content {
-			names[text(c, "name")]++
+			names[nameOf(c)]++
 		}
 		d.names[list] = names
 	}
-	name := text(list.Content[i], "name")
+	name := nameOf(list.Content[i])
 	if name == "" || names[name] > 1 {
 		return "[" + strconv.Itoa(i) + "]"
 	}

@@ -91,6 +91,7 @@ func FuzzApply(f *testing.F) {
 			}
 			allow(allowed, wants[i].Use)
 		}
+		checkTogether(t, r, wants)
 		if done == 0 && string(r.Src) != src {
 			t.Fatal("all refused, and yet something changed")
 		}
@@ -99,6 +100,26 @@ func FuzzApply(f *testing.F) {
 			t.Fatalf("%d edits added %d lines", done, n)
 		}
 	})
+}
+
+// checkTogether requires of the parts of one image that all show it, or none was changed.
+func checkTogether(t *testing.T, r Result, wants []Want) {
+	t.Helper()
+	refused, changed := map[Together]bool{}, map[Together]bool{}
+	for i, w := range wants {
+		of := w.Use.Together()
+		if r.Errs[i] != nil {
+			refused[of] = true
+		} else if len(w.Use.edits(w.Image)) > 0 {
+			changed[of] = true
+		}
+	}
+	delete(refused, Together{})
+	for of := range refused {
+		if changed[of] {
+			t.Fatalf("%v is written in part: %v", of, r.Errs)
+		}
+	}
 }
 
 // allow notes the paths that belong to a use.

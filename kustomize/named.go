@@ -19,6 +19,16 @@ func cutName(s string) (name, image string, named bool) {
 	return "", s, false
 }
 
+// replacedName is the image that an entry of kustomize.images replaces.
+func replacedName(entry string) string {
+	name, image, named := cutName(entry)
+	if named {
+		return name
+	}
+	repository, _, _ := splitPullSpec(image)
+	return repository
+}
+
 // bindText makes a use of an entry that is a text.
 func (s *scanner) bindText(u Use, e *entry) {
 	u.dash, u.last = e.dash, e.last
@@ -30,13 +40,12 @@ func (s *scanner) bindText(u Use, e *entry) {
 func (u *Use) readText(e *entry) {
 	u.value, u.renames = newField(e.node), true
 	name, image, _ := cutName(u.value.text)
-	repository, _, _ := splitPullSpec(image)
-	u.Label = firstOf(name, repository)
+	u.Label = firstOf(replacedName(u.value.text), u.value.text)
 	u.Refused = refuseValue(e.trail, u.value, Whole)
 	if name != "" && pullSpec.MatchString(image) {
 		u.Refused = "" // a bare name is one here
 	}
-	if u.Refused == "" && image != "" && !pullSpec.MatchString(image) {
+	if u.Refused == "" && !pullSpec.MatchString(image) {
 		u.Refused = "the entry is no [NAME=]IMAGE"
 	}
 }

@@ -292,6 +292,15 @@ func (s *scanner) reportTexts() {
 	s.problem(first, "", finding{
 		notice:  true,
 		message: fmt.Sprintf("%s stands in the text of a value (%d times in the file) and binds nothing there", markerKey, count),
-		hint:    "a marker is a comment of the file itself",
+		hint:    s.textHint(),
 	})
+}
+
+// textHint says where a marker can stand instead of in a text.
+func (s *scanner) textHint() string {
+	hint := "a marker is a comment of the file itself"
+	if slices.ContainsFunc(s.docs, func(d *document) bool { return d.deployer.isArgoCD() }) {
+		hint += ": write the values of a chart as valuesObject, in a values file, or as parameters"
+	}
+	return hint
 }

@@ -130,7 +130,7 @@ spec:
       - r/x:2
       - r/x:2@sha256:00
 `, `8 entry spec.images[name=p] p:v1 ns=prod object=kustomization.kustomize.toolkit.fluxcd.io/apps (p of kustomize.toolkit.fluxcd.io/v1/Kustomization/flux-system/apps)
-18 entry spec.source.kustomize.images[0] r/w:1 object=application.argoproj.io/app bound=a/b:1 (web of argoproj.io/v1alpha1/Application/argocd/app)
+18 entry spec.source.kustomize.images[name=web] r/w:1 object=application.argoproj.io/app bound=a/b:1 (web of argoproj.io/v1alpha1/Application/argocd/app)
 19 entry spec.source.kustomize.images[1] r/x:2 object=application.argoproj.io/app (r/x of argoproj.io/v1alpha1/Application/argocd/app)
 20 entry spec.source.kustomize.images[2] r/x:2@sha256:00 object=application.argoproj.io/app (r/x of argoproj.io/v1alpha1/Application/argocd/app)
 `},
