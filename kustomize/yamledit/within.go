@@ -103,7 +103,7 @@ func (a *aligner) char(text string) (from int, ok bool) {
 func escaped(s []byte) (said string, length int) {
 	digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[s[1]]
 	switch {
-	case s[1] == '"' || s[1] == '\\' || s[1] == '/':
+	case s[1] == '"' || s[1] == '\\':
 		return string(s[1]), 2
 	case digits == 0 || len(s) < 2+digits:
 		return "", 0
