@@ -30,7 +30,7 @@ const (
 // group those of the mapping.
 type Spot struct {
 	Line      int
-	First     int // line of what belongs to it: a marker above it, the dash of an entry, the first part of a group,
+	First     int // line of what belongs to it: a marker above it, the dash of an entry, the first part of a group, its container,
 	Last      int // and the last one
 	Kind      SpotKind
 	Path      string // images[name=keycloak]; spec.template.spec.containers[name=web].image; image; FROM[name=build]
@@ -102,7 +102,30 @@ func yamlSpots(name string, y *yamledit.File, f *File) []Spot {
 			s.walk(d.root, trail{}, nil)
 		}
 	}
-	return inOrder(boundSpots(s.found, f.Uses))
+	found := inOrder(boundSpots(s.found, f.Uses))
+	for i := range found {
+		for _, d := range docs {
+			if d.id == found[i].Document {
+				found[i].doc = d
+			}
+		}
+	}
+	return found
+}
+
+// NamespaceKey is the key of the file that says the Namespace; "" where nothing does.
+func (s Spot) NamespaceKey() string {
+	switch {
+	case s.Namespace == "" || s.doc == nil:
+		return ""
+	case s.doc.kustomization && text(s.doc.root, "namespace") != "":
+		return "namespace"
+	case s.doc.deployer == argoApplication || s.doc.deployer == argoSet:
+		return "spec.destination.namespace"
+	case s.doc.deployer != noDeployer && text(get(s.doc.root, "spec"), "targetNamespace") != "":
+		return "spec.targetNamespace"
+	}
+	return "metadata.namespace"
 }
 
 // boundSpots adds the uses that are no spot yet: their markers say that they are images.
@@ -244,7 +267,7 @@ type spotter struct {
 func (s *spotter) newSpot(kind SpotKind, n *yaml.Node, t trail, label string) Spot {
 	first, last := s.yaml.Lines(n)
 	return Spot{
-		doc: s.doc, Line: n.Line, First: first, Last: last, Kind: kind, Path: s.doc.pathText(t), Document: s.doc.id, Namespace: s.doc.namespace,
+		Line: n.Line, First: first, Last: last, Kind: kind, Path: s.doc.pathText(t), Document: s.doc.id, Namespace: s.doc.namespace,
 		Object: s.object, Label: label,
 	}
 }
@@ -326,6 +349,7 @@ func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
 	spot.value = n
 	if parent := p.parent(); kind == SpotContainer && keys[len(keys)-1] == "image" {
 		spot.container = text(parent, "name")
+		spot.First, spot.Last = s.yaml.Lines(parent)
 	}
 	spot.Refused = refuseValue(t, value, Whole)
 	spot.show(splitPullSpec(value.text))

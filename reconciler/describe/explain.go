@@ -188,14 +188,7 @@ func (x Explanation) Text(now time.Time) string {
 	}
 	section(&b, "What keeps it", x.Stopped)
 	x.ranking(&b)
-	var problems []string
-	for _, p := range x.found.Problems {
-		problems = append(problems, p.String())
-		if p.Hint != "" {
-			problems = append(problems, "  "+p.Hint)
-		}
-	}
-	section(&b, "Problems", problems)
+	section(&b, "Problems", problemLines(x.found.Problems))
 	x.consumers(&b)
 	section(&b, "Followed by", x.Followers)
 	return b.String()

@@ -41,6 +41,24 @@ func (c Consumer) Paused() string {
 	return ""
 }
 
+// IsContainer reports whether it is an image that kustomize changes, too.
+func (c Consumer) IsContainer() bool { return c.Kind == kustomize.SpotContainer }
+
+// Words are what kind of place it is, for people.
+func (c Consumer) Words() string {
+	switch c.Kind {
+	case kustomize.SpotEntry:
+		return "an entry of images:"
+	case kustomize.SpotContainer:
+		return "the image of a container of " + c.Object.String()
+	case kustomize.SpotGroup:
+		return "an image in several keys"
+	case kustomize.SpotFrom:
+		return "the reference of a Dockerfile"
+	}
+	return "a single value"
+}
+
 // ConsumersOf gives the consumers of a file with these bytes.
 func ConsumersOf(settings stream.Settings, file string, src []byte) *Consumers {
 	return &Consumers{File: file, Src: src, settings: settings}
