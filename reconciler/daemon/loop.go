@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -91,7 +92,9 @@ func (l *Loop) Run(ctx context.Context) {
 	}
 	r := run{Loop: l, schedule: newSchedule(time.Now(), l.Minimum), told: newTold(l.Log)}
 	for ctx.Err() == nil {
+		before := r.State().Rev()
 		wake := r.pass(ctx)
+		r.rest(before)
 		timer := time.NewTimer(time.Until(wake))
 		select {
 		case <-ctx.Done():
@@ -109,6 +112,16 @@ type run struct {
 	told     *told
 	failures int
 	nextDue  time.Time
+	rested   gitstore.Rev // where the branch last came to rest
+}
+
+// rest gives back the memory of what was read and is not kept, once for each commit on which
+// the branch stayed from one pass to the next: a loop rests most of its life.
+func (r *run) rest(before gitstore.Rev) {
+	if rev := r.State().Rev(); rev == before && rev != r.rested {
+		r.rested = rev
+		debug.FreeOSMemory()
+	}
 }
 
 // pass runs one pass and gives the time of the next.
