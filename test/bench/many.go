@@ -19,8 +19,10 @@ import (
 
 	"github.com/imgstream/imgstream/gitstore"
 	"github.com/imgstream/imgstream/reconciler"
+	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/registry"
+	"github.com/imgstream/imgstream/reconciler/render"
 	"github.com/imgstream/imgstream/test/internal/fixture"
 	"github.com/imgstream/imgstream/test/internal/gitserver"
 )
@@ -147,7 +149,7 @@ func (b *lab) many(ctx context.Context) (f manyFigures, err error) {
 		return f, err
 	}
 	defer client.Close()
-	r := &reconciler.Reconciler{Repo: store, Resolver: client, Now: time.Now}
+	r := &reconciler.Reconciler{Repo: store, Resolver: client, Now: time.Now, Verifier: render.Verifier{Builds: config.Default().Limits.Builds}}
 	if _, err := b.manyPass(ctx, r, images, store, manyStreams*tagsEach); err != nil {
 		return f, err
 	}

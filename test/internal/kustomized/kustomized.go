@@ -93,7 +93,8 @@ func containersIn(text []byte) ([]Container, error) {
 			Spec     struct {
 				Template struct {
 					Spec struct {
-						Containers, InitContainers []struct{ Name, Image string }
+						Containers     []struct{ Name, Image string }
+						InitContainers []struct{ Name, Image string } `yaml:"initContainers"`
 					}
 				}
 			}
