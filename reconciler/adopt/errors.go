@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
@@ -20,4 +21,9 @@ func reasonOf(err error) string {
 		return bad.Reason
 	}
 	return err.Error()
+}
+
+// oneLine is an error of the YAML parser, which may have several lines.
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:")), " ")
 }

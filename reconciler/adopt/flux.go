@@ -95,6 +95,7 @@ type (
 type flux struct {
 	rules    map[string]*rule // by namespace/name of the ImagePolicy
 	left     map[string]error // policies that cannot be translated, by namespace/name
+	used     map[string]bool  // ImageRepositories that a rule is for, by namespace/name
 	updates  []string         // directories that some automation writes
 	author   author           // of its commits
 	objects  []object         // that are of no use any more
@@ -103,7 +104,7 @@ type flux struct {
 
 // readFlux takes in the objects of Flux that update images.
 func readFlux(all []object, settings stream.Settings) *flux {
-	f := &flux{rules: map[string]*rule{}, left: map[string]error{}}
+	f := &flux{rules: map[string]*rule{}, left: map[string]error{}, used: map[string]bool{}}
 	repositories := map[string]object{}
 	for _, o := range all {
 		if o.is(fluxImages, "ImageRepository") {
@@ -141,7 +142,7 @@ func (o object) spec(into any) error {
 		return errors.New("it has no spec")
 	}
 	if err := n.Decode(into); err != nil {
-		return fmt.Errorf("its spec cannot be read: %w", err)
+		return fmt.Errorf("its spec cannot be read: %s", oneLine(err))
 	}
 	return nil
 }
@@ -178,7 +179,11 @@ func (f *flux) policy(o object, repositories map[string]object, standard time.Du
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	return r, r.excludes(of.ExclusionList)
+	if err := r.excludes(of.ExclusionList); err != nil {
+		return nil, err
+	}
+	f.used[ref] = true
+	return r, nil
 }
 
 // rule is what the policy is here.
@@ -282,5 +287,7 @@ func (f *flux) replaced() []object {
 	if len(f.rules) == 0 {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(f.objects), func(o object) bool { return f.left[o.key()] != nil && o.head.Kind == "ImagePolicy" })
+	return slices.DeleteFunc(slices.Clone(f.objects), func(o object) bool {
+		return o.head.Kind == "ImagePolicy" && f.left[o.key()] != nil || o.head.Kind == "ImageRepository" && !f.used[o.key()]
+	})
 }

@@ -1,7 +1,6 @@
 package adopt
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -44,7 +43,7 @@ func listedImage(s string) (listed, error) {
 	}
 	var err error
 	if l.image, err = stream.ParseImage(name); err != nil {
-		return l, fmt.Errorf("image-list: %q: %w", s, err)
+		return l, err
 	}
 	l.image.Tag = ""
 	return l, nil

@@ -187,6 +187,23 @@ func (r *repo) overridden(file, image string) bool {
 	return found
 }
 
+// missed is the directory of a kustomization further up that changes an image which a file
+// shows, and would not under its new name; "" where there is none.
+func (r *repo) missed(file, image, renamed string) string {
+	for _, l := range r.holders(file) {
+		for _, way := range ways(l) {
+			if kustomize.IsKustomization(file) {
+				way = way[1:]
+			}
+			i := slices.IndexFunc(way, func(l *layer) bool { return l.changes(image) && !l.changes(renamed) })
+			if i >= 0 {
+				return way[i].dir
+			}
+		}
+	}
+	return ""
+}
+
 func (l *layer) changes(image string) bool {
 	return slices.ContainsFunc(l.rewrites, func(re *regexp.Regexp) bool { return re.MatchString(image) })
 }

@@ -96,6 +96,9 @@ func (a *Adoption) addShown(p *place, repository, tag, digest, refused string) {
 	case refused != "":
 		a.leave(stream.Warning, p, refused, "")
 		return
+	case strings.Contains(p.image, "$("):
+		a.leave(stream.Warning, p, "the value has a variable", "")
+		return
 	case err != nil:
 		a.leave(stream.Warning, p, err.Error(), "")
 		return
@@ -108,6 +111,10 @@ func (a *Adoption) addShown(p *place, repository, tag, digest, refused string) {
 	}
 	image.Digest = digest
 	p.shown = image
+	if dir := a.repo.missed(p.file.path, p.image, image.Name()); dir != "" {
+		a.leave(stream.Warning, p, "bound, it gets its full name "+image.Name()+", which the images: of "+dir+" would not find", "write the full name there and here")
+		return
+	}
 	a.all = append(a.all, p)
 }
 
@@ -171,12 +178,12 @@ func (a *Adoption) addSetters(f *file) setLines {
 			continue
 		}
 		v := f.valueOn(c.Line)
+		taken.own[c.Line] = true
 		if c.Own || v == nil {
 			a.leave(stream.Warning, &place{file: f, line: c.Line}, "the marker of Flux stands behind no single value", "")
 			continue
 		}
 		mark := fluxMark{s, c.Line}
-		taken.own[c.Line] = true
 		for _, line := range v.around {
 			taken.around[line] = true
 		}

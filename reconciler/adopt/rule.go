@@ -62,7 +62,7 @@ func (r *rule) tag(name string) stream.Tag {
 	return t
 }
 
-// spell sets the interval as annotations write it; the default is not written.
+// setInterval sets the interval as annotations write it; the default is not written.
 func (r *rule) setInterval(text string, standard time.Duration) {
 	if d, err := time.ParseDuration(text); err == nil && d > 0 && d != standard {
 		r.interval = shortSpan(d)
@@ -104,14 +104,16 @@ func (r *rule) leavesOut(words []string) bool {
 	})
 }
 
-// noVersion says whether a glob pattern begins with a letter other than v, so that no
-// version and no number matches it.
+// noVersion says whether no tag that the policy takes can match a glob pattern: it begins
+// with a letter other than v, or has a dash, as only prereleases have.
 func (r *rule) noVersion(glob string) bool {
-	if r.choice.Kind != policy.Semver && r.choice.Kind != policy.Numerical || r.choice.Pattern != "" {
+	isSemver := r.choice.Kind == policy.Semver
+	if !isSemver && r.choice.Kind != policy.Numerical || r.choice.Pattern != "" {
 		return false
 	}
 	c := glob[0] | 0x20
-	return c >= 'a' && c <= 'z' && c != 'v'
+	begins := c >= 'a' && c <= 'z' && c != 'v'
+	return begins || isSemver && strings.Contains(glob, "-") && !strings.ContainsAny(glob, `[\`) && !strings.Contains(r.choice.Range, "-")
 }
 
 // matchesAll says whether a glob pattern matches every tag.

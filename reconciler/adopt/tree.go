@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -127,11 +128,39 @@ func (r *repo) add(name string, e fs.DirEntry) error {
 	switch {
 	case err == nil:
 		r.files = append(r.files, f)
+		r.reportTexts(f)
 	case r.isTemplate(name, src):
 	case showsImages(src):
 		r.leave(stream.Warning, stream.Pos{File: name, Line: lineOf(err)}, "nothing is bound here: "+reasonOf(err), "")
 	}
 	return nil
+}
+
+// imageText is a line of a text that would show an image if it were YAML of its own.
+var imageText = regexp.MustCompile(`(?m)^[ \t]*(?:- )?image:[ \t]*["']?[a-z0-9][\w.-]*[/:]\S+`)
+
+// reportTexts lists the blocks of text in which images stand: patches, values of Helm,
+// data of ConfigMaps.
+func (r *repo) reportTexts(f *file) {
+	if f.yaml == nil {
+		return
+	}
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		for _, c := range n.Content {
+			walk(c)
+		}
+		if n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+			return
+		}
+		if at := imageText.FindStringIndex(n.Value); at != nil {
+			line := n.Line + 1 + strings.Count(n.Value[:at[0]], "\n")
+			r.leave(stream.Notice, stream.Pos{File: f.path, Line: line}, "not bound: the image stands in a block of text, which is no YAML to any reader of the file", "move it into a file of its own, or into a value")
+		}
+	}
+	for _, doc := range f.yaml.Documents() {
+		walk(doc)
+	}
 }
 
 // isTemplate counts the templates of a Helm chart, which are bound by their values.
