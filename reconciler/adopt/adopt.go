@@ -160,13 +160,10 @@ func (a *Adoption) layMarkers() error {
 	if err != nil {
 		return err
 	}
+	marked := map[string]*marking{}
 	for _, p := range order {
 		if p.dropped { // since its spec cannot be written
 			continue
-		}
-		src, ok := a.files[p.file.path]
-		if !ok {
-			src = p.file.src
 		}
 		effective := p.stated
 		if effective == "" {
@@ -179,12 +176,19 @@ func (a *Adoption) layMarkers() error {
 		if effective == p.ref.Namespace {
 			ref = p.ref.Name + ":" + p.ref.Tag
 		}
-		now, err := p.mark(src, ref)
-		if err != nil {
+		m := marked[p.file.path]
+		if m == nil {
+			m = newMarking(p.file)
+			marked[p.file.path] = m
+		}
+		if err := m.mark(p, ref); err != nil {
 			a.leave(stream.Warning, p, reasonOf(err), "")
 			continue
 		}
-		a.files[p.file.path], a.touched[p.file.path] = now, true
+		a.touched[p.file.path] = true
+	}
+	for name := range a.touched {
+		a.files[name] = marked[name].bytes()
 	}
 	return nil
 }

@@ -276,3 +276,31 @@ func (c *scene) images(t *testing.T) map[string]shown {
 	}
 	return all
 }
+
+// A file of many documents costs what its documents cost.
+func BenchmarkProposeManyDocuments(b *testing.B) {
+	var all strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&all, "---\nkind: Pod\napiVersion: v1\nmetadata: {name: a%d}\nspec:\n  containers:\n  - image: quay.io/x/a%d:1@sha256:%s\n", i, i%7, strings.Repeat("a", 64))
+	}
+	tree := fstest.MapFS{"all.yaml": {Data: []byte(all.String())}}
+	s, err := survey.Read(tree)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		a, err := adopt.Look(tree, &s.View, adopt.Options{Over: func(files map[string][]byte) fs.FS {
+			over := maps.Clone(tree)
+			for name, data := range files {
+				over[name] = &fstest.MapFile{Data: data}
+			}
+			return over
+		}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if found, err := a.Propose(nil, time.Unix(0, 0)); err != nil || found.Places != 200 {
+			b.Fatal(found.Places, err)
+		}
+	}
+}

@@ -1,8 +1,10 @@
 package adopt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,18 +13,86 @@ import (
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
-// mark binds the place to ref in src, and nothing else; it changes comments alone.
-func (p *place) mark(src []byte, ref string) ([]byte, error) {
+// marking is a file that gets markers, in pieces that stand alone: its documents. So a
+// proof costs what one document costs, however many the file has.
+type marking struct {
+	file   *file
+	pieces []piece
+}
+
+// piece is one document, and the lines before it.
+type piece struct {
+	src   []byte
+	above int // lines of the file before it
+	lines int // that it had at first
+}
+
+// documentStart is a line that begins a document; no text of YAML has one.
+var documentStart = regexp.MustCompile(`(?m)^---(?:[ \t\r\n]|$)`)
+
+func newMarking(f *file) *marking {
+	m := &marking{file: f}
+	var starts []int
+	if f.yaml != nil {
+		for _, at := range documentStart.FindAllIndex(f.src, -1) {
+			starts = append(starts, at[0])
+		}
+	}
+	from, above := 0, 0
+	for _, to := range append(starts, len(f.src)) {
+		if to == from && to < len(f.src) {
+			continue
+		}
+		lines := bytes.Count(f.src[from:to], []byte("\n"))
+		m.pieces = append(m.pieces, piece{f.src[from:to], above, lines})
+		from, above = to, above+lines
+	}
+	return m
+}
+
+// bytes are those of the file as it is now.
+func (m *marking) bytes() []byte {
+	var all []byte
+	for _, p := range m.pieces {
+		all = append(all, p.src...)
+	}
+	return all
+}
+
+// mark binds a place to ref, and nothing else.
+func (m *marking) mark(p *place, ref string) error {
+	for i := range m.pieces {
+		piece := &m.pieces[i]
+		last := i == len(m.pieces)-1
+		if p.line <= piece.above || !last && p.line > piece.above+piece.lines {
+			continue
+		}
+		now, err := p.mark(piece.src, piece.above, ref)
+		if err == nil {
+			piece.src = now
+		}
+		return err
+	}
+	return fmt.Errorf("%s has no line %d", p.file.path, p.line)
+}
+
+// mark binds the place to ref in src, which begins behind the line above of the file, and
+// nothing else; it changes comments alone.
+func (p *place) mark(src []byte, above int, ref string) ([]byte, error) {
 	if p.spot != nil {
-		return kustomize.Mark(p.file.base(), src, *p.spot, ref)
+		s, err := p.spotIn(src, above)
+		if err != nil {
+			return nil, err
+		}
+		return kustomize.Mark(p.file.base(), src, s, ref)
 	}
 	y, err := yamledit.Parse(src)
 	if err != nil {
 		return nil, err
 	}
 	var first error
-	for _, try := range []func(*yamledit.File, string) (*yamledit.File, error){p.markEach, p.markOnce} {
-		now, err := try(y, ref)
+	for _, try := range []func(*yamledit.File, int, string) (*yamledit.File, error){p.markEach, p.markOnce} {
+		now, err := try(y, above, ref)
 		if err == nil {
 			err = provesBinding(p.file.base(), src, now.Bytes(), ref)
 		}
@@ -36,6 +106,25 @@ func (p *place) mark(src []byte, ref string) ([]byte, error) {
 	return nil, first
 }
 
+// spotIn is the spot of the place in a piece of its file. Markers that were written before
+// it may have moved it down.
+func (p *place) spotIn(src []byte, above int) (kustomize.Spot, error) {
+	if above == 0 {
+		return *p.spot, nil
+	}
+	spots, err := kustomize.Spots(p.file.base(), src)
+	if err != nil {
+		return kustomize.Spot{}, err
+	}
+	found := slices.DeleteFunc(spots, func(s kustomize.Spot) bool {
+		return s.Path != p.spot.Path || s.Kind != p.spot.Kind || s.Line < p.spot.Line-above
+	})
+	if len(found) == 0 {
+		return kustomize.Spot{}, &yamledit.Error{Line: p.line, Reason: "no image stands at " + p.spot.Path}
+	}
+	return found[0], nil
+}
+
 // marker is a marker's text; part may be empty.
 func marker(ref string, part string) string {
 	if part != "" {
@@ -46,9 +135,10 @@ func marker(ref string, part string) string {
 
 // markEach writes one marker for each of Flux's, with the part that it has; behind a
 // value without one, before the comment that is there.
-func (p *place) markEach(y *yamledit.File, ref string) (*yamledit.File, error) {
+func (p *place) markEach(y *yamledit.File, above int, ref string) (*yamledit.File, error) {
 	if len(p.setters) == 0 {
 		_, line := p.file.yaml.Lines(p.value)
+		line -= above
 		text := "# " + marker(ref, string(p.part))
 		if old := commentOn(y, line); old != "" {
 			text += " " + strings.TrimLeft(old, "# \t")
@@ -57,7 +147,7 @@ func (p *place) markEach(y *yamledit.File, ref string) (*yamledit.File, error) {
 	}
 	var err error
 	for _, m := range p.setters {
-		if y, err = y.SetComment(m.line, replaceSetter(commentOn(y, m.line), marker(ref, m.part))); err != nil {
+		if y, err = y.SetComment(m.line-above, replaceSetter(commentOn(y, m.line-above), marker(ref, m.part))); err != nil {
 			return nil, err
 		}
 	}
@@ -66,15 +156,15 @@ func (p *place) markEach(y *yamledit.File, ref string) (*yamledit.File, error) {
 
 // markOnce writes one marker for all of an images: entry, in the place of Flux's last
 // one: that of its tag, as people write them.
-func (p *place) markOnce(y *yamledit.File, ref string) (*yamledit.File, error) {
+func (p *place) markOnce(y *yamledit.File, above int, ref string) (*yamledit.File, error) {
 	if len(p.setters) == 0 {
 		return nil, errors.New("no marker can be written here")
 	}
 	last := len(p.setters) - 1
-	y, err := y.SetComment(p.setters[last].line, replaceSetter(commentOn(y, p.setters[last].line), marker(ref, "")))
+	y, err := y.SetComment(p.setters[last].line-above, replaceSetter(commentOn(y, p.setters[last].line-above), marker(ref, "")))
 	for _, m := range slices.Backward(p.setters[:last]) {
 		if err == nil {
-			y, err = y.SetComment(m.line, withoutSetter(commentOn(y, m.line)))
+			y, err = y.SetComment(m.line-above, withoutSetter(commentOn(y, m.line-above)))
 		}
 	}
 	return y, err
@@ -127,7 +217,7 @@ func provesBinding(name string, before, after []byte, ref string) error {
 // on it would say. It lists the place where no marker can be written.
 func (a *Adoption) statedBy(p *place) string {
 	const probe = "probe/probe:probe"
-	src, err := p.mark(p.file.src, probe)
+	src, err := p.mark(p.file.src, 0, probe)
 	if err != nil {
 		a.leave(stream.Warning, p, reasonOf(err), "")
 		return ""
