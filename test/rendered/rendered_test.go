@@ -22,7 +22,7 @@ import (
 // trees are repositories with what kustomizations are made of; the directory o is built.
 var trees = map[string]map[string]string{
 	"prefix, namespace, labels": {
-		"o/kustomization.yaml": "namespace: n\nnamePrefix: a-\ncommonLabels: {x: z}\ncommonAnnotations: {a: b}\nresources: [../base]\nimages: [{name: web, newTag: '2'}]\n",
+		"o/kustomization.yaml": "namespace: ns\nnamePrefix: a-\ncommonLabels: {x: z}\ncommonAnnotations: {a: b}\nresources: [../base]\nimages: [{name: web, newTag: '2'}]\n",
 	},
 	"patches": {
 		"o/kustomization.yaml": "resources: [../base]\npatches:\n- path: p.yaml\n- target: {kind: Deployment}\n  patch: |-\n    - {op: replace, path: /spec/template/spec/containers/0/image, value: patched}\n",
