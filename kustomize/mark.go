@@ -156,6 +156,8 @@ func markBefore(y *yamledit.File, line int, ref string) (*yamledit.File, error) 
 		return y.SetComment(line, "# "+markerText(ref))
 	case strings.Contains(c.Text, markerKey):
 		return nil, &yamledit.Error{Line: line, Reason: "another marker stands on the line: write each value on a line of its own"}
+	case strings.Contains(c.Text, "$imagepolicy"):
+		return nil, &yamledit.Error{Line: line, Reason: "Flux's marker stands behind the value, and one of both can write it: take that away first"}
 	case directive.MatchString(c.Text):
 		return nil, &yamledit.Error{Line: line, Reason: "a comment that a tool may read stands behind the value, and a marker must begin its comment: put one of them elsewhere by hand"}
 	}

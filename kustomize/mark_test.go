@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ var markCases = []struct{ name, file, in, out string }{
 	{"containers", "a.yaml", "spec:\n  containers:\n  - name: a\n    image: r/a:1\n  - name: b\n    image: \"r/b:1\" # why\n", "spec:\n  containers:\n  - name: a\n    image: r/a:1 #M\n  - name: b\n    image: \"r/b:1\" #M why\n"},
 	{"containers in one line", "a.yaml", "spec:\n  containers: [{name: a, image: r/a:1}]\n", "spec:\n  containers: [{name: a, image: r/a:1}]\n2 a marker cannot be written here: several values stand on the line of the marker\n"},
 	{"a comment for a tool", "a.yaml", "image: r/a:1 # renovate: docker\n", "image: r/a:1 # renovate: docker\n1 a comment that a tool may read stands behind the value, and a marker must begin its comment: put one of them elsewhere by hand\n"},
-	{"Flux's marker", "a.yaml", "image: r/a:1 # {\"$imagepolicy\": \"x:y\"}\n", "image: r/a:1 # {\"$imagepolicy\": \"x:y\"}\n1 a comment that a tool may read stands behind the value, and a marker must begin its comment: put one of them elsewhere by hand\n"},
+	{"Flux's marker", "a.yaml", "image: r/a:1 # {\"$imagepolicy\": \"x:y\"}\n", "image: r/a:1 # {\"$imagepolicy\": \"x:y\"}\n1 Flux's marker stands behind the value, and one of both can write it: take that away first\n"},
 	{"a block scalar", "a.yaml", "image: >-\n  r/a:1\nb: c\n", "image: >- #M\n  r/a:1\nb: c\n"},
 	{"a comment without a blank", "a.yaml", "image: r/a:1 #why\n", "image: r/a:1 #{\"$imagestream\": \"a/b:1\"} why\n"},
 	{"a tab before", "a.yaml", "image: r/a:1\t# why\n", "image: r/a:1\t#M why\n"},
@@ -134,6 +135,9 @@ func FuzzMark(f *testing.F) {
 	for _, c := range parseCases {
 		f.Add(c.file, c.in)
 	}
+	for _, metadata := range []string{"", "  annotations: {x: y}\n", "  annotations:\n    image.openshift.io/triggers: '[]'\n"} {
+		f.Add("w.yaml", strings.Replace(workload, "%s", metadata, 1))
+	}
 	for _, c := range hardCases {
 		in, _ := beforeAfter(c.text)
 		f.Add("kustomization.yaml", in)
@@ -147,6 +151,7 @@ func FuzzMark(f *testing.F) {
 			return
 		}
 		for _, s := range spots {
+			checkTrigger(t, name, src, s)
 			now, err := Mark(name, []byte(src), s, "a/b:1")
 			if err != nil {
 				if !errors.Is(err, ErrUnproven) {
@@ -171,4 +176,35 @@ func FuzzMark(f *testing.F) {
 			}
 		}
 	})
+}
+
+// checkTrigger binds a spot by the annotation: it is refused, or the spot is bound, Unmark
+// ends that, and no value but the annotation is another one.
+func checkTrigger(t *testing.T, name, src string, s Spot) {
+	t.Helper()
+	now, err := Trigger(name, []byte(src), s, "a/b:1")
+	if err != nil {
+		if !errors.Is(err, ErrUnproven) {
+			t.Fatalf("not a refusal: %v", err)
+		}
+		return
+	}
+	is, err := sameSpot(name, now, s)
+	if err != nil || is.Bound != "a/b:1" || len(is.Uses) != 1 {
+		t.Fatalf("not bound: %q", now)
+	}
+	allTheSame := func(src string) map[string]string {
+		all := leaves(t, src)
+		maps.DeleteFunc(all, func(path, value string) bool {
+			return strings.Contains(path, triggersKey) || strings.HasSuffix(path, "annotations") && value != "null" && strings.Trim(value, "~nul ") == ""
+		})
+		return all
+	}
+	checkValues(t, allTheSame(src), allTheSame(string(now)), nil, Image{})
+	if now, err = Unmark(name, now, is.Uses[0]); err == nil {
+		is, err = sameSpot(name, now, s)
+	}
+	if err != nil || is.Bound != "" {
+		t.Fatalf("%v: %q", err, now)
+	}
 }

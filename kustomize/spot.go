@@ -78,6 +78,9 @@ func Spots(name string, src []byte) ([]Spot, error) {
 	return yamlSpots(name, y, read(name, y)), nil
 }
 
+// Finds reports whether Spots finds in a file of that name what is not bound yet.
+func Finds(name string) bool { return dockerfile.Is(name) || IsYAML(name) }
+
 func inOrder(spots []Spot) []Spot {
 	slices.SortStableFunc(spots, func(a, b Spot) int { return cmp.Compare(a.Line, b.Line) })
 	return spots

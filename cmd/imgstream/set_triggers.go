@@ -198,7 +198,7 @@ func (t *setTriggers) chosen(o opened) ([]edit.Consumer, error) {
 	case !binds:
 		return slices.DeleteFunc(all, func(c edit.Consumer) bool { return !t.concerns(c) }), nil
 	case len(all) == 0:
-		return nil, fmt.Errorf("%s shows no image that could be bound", o.File)
+		return nil, edit.NoImage(o.File)
 	case len(all) > 1 && len(t.containers) == 0:
 		return nil, fmt.Errorf("you must specify --containers when setting --from-image: %s shows %s", o.File, edit.Labels(all))
 	}
@@ -247,9 +247,12 @@ func (t *setTriggers) listing(f files, args []string) (change, error) {
 // sayUnbound tells what a file in which nothing is bound could bind.
 func (t *setTriggers) sayUnbound(o opened) error {
 	all, err := o.All()
-	if err != nil || len(all) == 0 {
-		fmt.Fprintf(t.stderr, "%s shows no image that could be bound\n", o.File)
+	switch {
+	case err != nil:
 		return err
+	case len(all) == 0:
+		fmt.Fprintln(t.stderr, edit.NoImage(o.File))
+		return nil
 	}
 	fmt.Fprintf(t.stderr, "nothing is bound in %s, which shows:\n", o.File)
 	for _, c := range all {

@@ -197,13 +197,21 @@ func AtLine(file string, all []Consumer, line int) ([]Consumer, error) {
 	}
 	switch {
 	case len(all) == 0:
-		return nil, fmt.Errorf("%s shows no image that could be bound", file)
+		return nil, NoImage(file)
 	case len(found) == 0 && len(around) > 0:
 		return around, nil
 	case len(found) == 0:
 		return nil, fmt.Errorf("%s:%d shows no image: there is line %s", file, line, strings.Join(lines, ", "))
 	}
 	return found, nil
+}
+
+// NoImage says that a file shows nothing that a verb can bind.
+func NoImage(file string) error {
+	if kustomize.Reads(path.Base(file)) && !kustomize.Finds(path.Base(file)) {
+		return fmt.Errorf("in a file like %s a line is bound by hand, by a marker in a comment above it or behind it: see docs/bindings.md", file)
+	}
+	return fmt.Errorf("%s shows no image that could be bound", file)
 }
 
 // Labels are the names of consumers in a sentence.
