@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/imgstream/imgstream/gitstore"
+	"github.com/imgstream/imgstream/kustomize"
+	"github.com/imgstream/imgstream/kustomize/build"
 	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/adopt"
 	"github.com/imgstream/imgstream/reconciler/plan"
@@ -47,6 +50,7 @@ func TestMigrations(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			m := newMigration(t, dir)
 			m.push(t, "images")
+			before := rendered(t, m.tree)
 			found := m.init(t)
 			var left strings.Builder
 			for _, p := range found.Left {
@@ -54,6 +58,7 @@ func TestMigrations(t *testing.T) {
 			}
 			write(m.tree, found.Files)
 			m.compare(t)
+			sameImages(t, before, rendered(t, m.tree))
 			m.compareFile(t, "left", strings.ReplaceAll(left.String(), "\n    \n", "\n"))
 			if report := m.pass(t); len(report.Changes) > 0 {
 				t.Errorf("the first pass commits:\n%s", report.Changes[0].Message)
@@ -156,6 +161,57 @@ func (m *migration) init(t *testing.T) adopt.Proposal {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// rendered are the images of all containers, as kustomize builds them.
+func rendered(t *testing.T, tree fstest.MapFS) map[string]stream.Image {
+	t.Helper()
+	all := map[string]stream.Image{}
+	for name := range tree {
+		dir := path.Dir(name)
+		if !kustomize.IsKustomization(name) {
+			continue
+		}
+		source, err := build.Collect(tree, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := source.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for s := range out.Scalars() {
+			if s.Container() == "" {
+				continue
+			}
+			image, err := stream.ParseImage(s.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[dir+" "+s.Object.String()+" "+s.Path()] = image
+		}
+	}
+	return all
+}
+
+// sameImages requires that what is deployed differs in digests that were added alone.
+func sameImages(t *testing.T, before, after map[string]stream.Image) {
+	t.Helper()
+	if len(before) == 0 {
+		t.Error("no kustomization builds anything")
+	}
+	for place, was := range before {
+		is := after[place]
+		if was.Digest == "" {
+			is.Digest = ""
+		}
+		if is.Tag == "" && was.Tag == "latest" {
+			is.Tag = was.Tag // none was written
+		}
+		if is != was {
+			t.Errorf("%s: %s became %s", place, was, after[place])
+		}
+	}
 }
 
 // now is when the examples' items were recorded.
