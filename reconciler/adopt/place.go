@@ -161,6 +161,10 @@ func (a *Adoption) leave(s stream.Severity, p *place, message, hint string) {
 	if p.image != "" && !strings.Contains(message, p.image) {
 		message = p.image + ": " + message
 	}
+	const most = 400
+	if len(message) > most {
+		message = strings.ToValidUTF8(message[:most], "") + "…"
+	}
 	a.left = append(a.left, stream.Problem{Severity: s, Pos: p.pos(), Message: "not bound: " + message, Hint: hint})
 }
 

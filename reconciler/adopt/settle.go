@@ -108,7 +108,7 @@ func (a *Adoption) refuse(problem stream.Problem) {
 	for _, w := range a.wanted {
 		for _, p := range w.places {
 			if w.ref == problem.Ref && p.file.path == problem.Pos.File && !p.dropped {
-				a.leave(stream.Warning, p, problem.Message, problem.Hint)
+				a.leave(stream.Warning, p, problem.Message, "") // its hint is for what has a marker
 			}
 		}
 	}
