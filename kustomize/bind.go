@@ -99,6 +99,7 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	use.Refused = refuseValue(p.trail, use.value, m.part)
 	if m.part != Whole {
 		use.Group = groupOfPart(p)
+		use.Refused = firstOf(use.Refused, refusePart(p, use.value, m.part))
 	}
 	if m.lookup {
 		s.problem(c.Line, use.Path, noLookup)
@@ -109,7 +110,7 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 func (s *scanner) newUse(d *document, t trail, line int, m marker) Use {
 	return Use{
 		Line: line, Path: d.pathText(t), Document: d.id, Namespace: d.namespace, Ref: m.ref,
-		Job: isFixedJob(d.root) && len(t.steps) > 1 && t.steps[0] == "spec" && t.steps[1] == "template",
+		Job: len(t.steps) > 1 && t.steps[0] == "spec" && t.steps[1] == "template" && isFixedJob(d.root),
 		doc: d.index, at: slices.Concat(d.at, t.steps),
 	}
 }

@@ -16,8 +16,9 @@ type group struct {
 	doc         *document
 	node        *yaml.Node
 	trail       trail
-	head        int // line of the mapping's key or dash; of its first key at the root
-	first, last int // lines of its text
+	head        int    // line of the mapping's key or dash; of its first key at the root
+	first, last int    // lines of its text
+	outer       *group // the one that it stands in
 	marks       []mark
 }
 

@@ -3,6 +3,7 @@ package kustomize
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
@@ -10,37 +11,69 @@ import (
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
 
-// groups finds every group of the file, once, by line.
-func (s *scanner) groups() []*group {
-	if s.sought {
-		return s.found
-	}
-	s.sought = true
-	for _, d := range s.docs {
-		s.findGroups(d, d.root, trail{}, d.root.Line)
+// groups are all groups of a file.
+type groups struct {
+	all    []*group // by line
+	byHead map[int]*group
+	byNode map[*yaml.Node]*group
+}
+
+// groups finds every group of the file, once.
+func (s *scanner) groups() *groups {
+	if s.found == nil {
+		s.found = &groups{byHead: map[int]*group{}, byNode: map[*yaml.Node]*group{}}
+		for _, d := range s.docs {
+			s.findGroups(d, d.root, trail{}, d.root.Line, nil)
+		}
 	}
 	return s.found
 }
 
-// findGroups looks below a node whose key or dash stands on line head.
-func (s *scanner) findGroups(d *document, n *yaml.Node, t trail, head int) {
+// findGroups looks below a node whose key or dash stands on line head, in the group outer.
+func (s *scanner) findGroups(d *document, n *yaml.Node, t trail, head int, outer *group) {
 	switch n.Kind {
 	case yaml.MappingNode:
 		if readGroup(n) != nil {
-			g := &group{doc: d, node: n, trail: t.clone(), head: head}
+			g := &group{doc: d, node: n, trail: t.clone(), head: head, outer: outer}
 			g.first, g.last = s.yaml.Lines(n)
-			s.found = append(s.found, g)
+			s.found.add(g)
+			outer = g
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if key := n.Content[i]; key.Kind == yaml.ScalarNode || key.Kind == yaml.AliasNode {
-				s.findGroups(d, n.Content[i+1], t.down(n, keyName(key)), key.Line)
+				s.findGroups(d, n.Content[i+1], t.down(n, keyName(key)), key.Line, outer)
 			}
 		}
 	case yaml.SequenceNode:
 		for i, c := range n.Content {
-			s.findGroups(d, c, t.down(n, i), dashLine(s.yaml, c))
+			s.findGroups(d, c, t.down(n, i), dashLine(s.yaml, c), outer)
 		}
 	}
+}
+
+func (gs *groups) add(g *group) {
+	gs.all = append(gs.all, g)
+	gs.byNode[g.node] = g
+	if gs.byHead[g.head] == nil {
+		gs.byHead[g.head] = g
+	}
+}
+
+// around is the innermost group that a line below its head stands in, the root of the
+// document left out; nil for none.
+func (gs *groups) around(line int) *group {
+	next := sort.Search(len(gs.all), func(i int) bool { return gs.all[i].head >= line })
+	if next == 0 {
+		return nil
+	}
+	g := gs.all[next-1]
+	for g != nil && g.last < line {
+		g = g.outer
+	}
+	if g == nil || g.node == g.doc.root {
+		return nil
+	}
+	return g
 }
 
 // dashLine is the line of an element's dash, which may stand alone above it.
@@ -55,15 +88,7 @@ func dashLine(y *yamledit.File, n *yaml.Node) int {
 // that it stands in, unless that is all of the document; a finding where it can be meant for two.
 func (s *scanner) groupBelow(i int) (*group, *finding) {
 	line, below := s.comments[i].Line, s.runs[i].last+1
-	var in, under *group
-	for _, g := range s.groups() {
-		if g.head == below && g.head > line {
-			under = g
-		}
-		if g.head < line && line <= g.last && g.node != g.doc.root {
-			in = g // later ones lie deeper
-		}
-	}
+	in, under := s.groups().around(line), s.groups().byHead[below]
 	switch {
 	case s.runs[i].dead:
 		return nil, nil
@@ -82,11 +107,7 @@ func (s *scanner) groupBelow(i int) (*group, *finding) {
 // key of the mapping, or behind nothing but values of the group; nil for none.
 func (s *scanner) groupBehind(c yamledit.Comment, on []place) *group {
 	if len(on) == 0 {
-		i := slices.IndexFunc(s.groups(), func(g *group) bool { return g.head == c.Line })
-		if i < 0 {
-			return nil
-		}
-		return s.groups()[i]
+		return s.groups().byHead[c.Line]
 	}
 	mapping := on[0].parent()
 	if mapping == nil {
@@ -106,8 +127,7 @@ func (s *scanner) groupBehind(c yamledit.Comment, on []place) *group {
 	if !own {
 		return nil
 	}
-	i := slices.IndexFunc(s.groups(), func(g *group) bool { return g.node == mapping })
-	return s.groups()[i]
+	return s.groups().byNode[mapping]
 }
 
 // parent is the mapping that a value stands in; nil for an element of a list and the root.
@@ -119,17 +139,36 @@ func (p place) parent() *yaml.Node {
 	return p.trail.nodes[n-1]
 }
 
-// bindGroup makes a use of a group that has markers.
-func (s *scanner) bindGroup(g *group) {
-	if len(g.marks) == 0 {
+// bindGroups makes uses of the groups that have markers.
+func (s *scanner) bindGroups() {
+	if s.found == nil {
 		return
 	}
-	use := s.newUse(g.doc, g.trail, g.head, g.marks[0].marker)
-	if m, wrong := s.contradiction(g, use); wrong != nil {
-		s.Uses = slices.DeleteFunc(s.Uses, func(u Use) bool { return u.Document == use.Document && u.Group == use.Path && u.Part != Whole })
-		s.problem(m, use.Path, *wrong)
-		return
+	parts := map[Together]Use{} // without Ref, the first of each
+	for _, u := range slices.Backward(s.Uses) {
+		if u.Group != "" {
+			parts[Together{Document: u.Document, Group: u.Group}] = u
+		}
 	}
+	contradicted := map[Together]bool{}
+	for _, g := range s.found.all {
+		if len(g.marks) == 0 {
+			continue
+		}
+		use := s.newUse(g.doc, g.trail, g.head, g.marks[0].marker)
+		of := Together{Document: use.Document, Group: firstOf(use.Path, ".")}
+		part, parted := parts[of]
+		if line, wrong := g.contradiction(use, part, parted); wrong != nil {
+			contradicted[of] = true
+			s.problem(line, use.Path, *wrong)
+			continue
+		}
+		s.bindGroup(g, use)
+	}
+	s.Uses = slices.DeleteFunc(s.Uses, func(u Use) bool { return contradicted[Together{Document: u.Document, Group: u.Group}] })
+}
+
+func (s *scanner) bindGroup(g *group, use Use) {
 	for _, m := range g.marks {
 		use.Paused = firstOf(use.Paused, m.paused)
 		use.marks = append(use.marks, m.line)
@@ -143,8 +182,9 @@ func (s *scanner) bindGroup(g *group) {
 	s.bind(use)
 }
 
-// contradiction tells of markers on a group that do not go together, and on which line.
-func (s *scanner) contradiction(g *group, use Use) (line int, wrong *finding) {
+// contradiction tells of markers on a group, and on a part of it, that do not go together,
+// and on which line.
+func (g *group) contradiction(use, part Use, parted bool) (line int, wrong *finding) {
 	for _, m := range g.marks {
 		if m.ref != use.Ref {
 			return m.line, &finding{
@@ -152,11 +192,9 @@ func (s *scanner) contradiction(g *group, use Use) (line int, wrong *finding) {
 			}
 		}
 	}
-	for _, u := range s.Uses {
-		if u.Document == use.Document && u.Group == use.Path && u.Part != Whole {
-			return u.Line, &finding{
-				message: fmt.Sprintf("the marker on line %d is for all of the image, this one for its %s", g.marks[0].line, u.Part), hint: "keep that one, or those of the parts",
-			}
+	if parted {
+		return part.Line, &finding{
+			message: fmt.Sprintf("the marker on line %d is for all of the image, this one for its %s", g.marks[0].line, part.Part), hint: "keep that one, or those of the parts",
 		}
 	}
 	return 0, nil
@@ -164,7 +202,7 @@ func (s *scanner) contradiction(g *group, use Use) (line int, wrong *finding) {
 
 // groupOfPart is what Use.Group says of a value that has a part of an image: the path of
 // its mapping, or, for parameters of a chart in a list (name: image.tag, value: …), that of
-// the list with what the names have in common.
+// the list with what the names have in common; "." for the root.
 func groupOfPart(p place) string {
 	mapping := p.parent()
 	if mapping == nil {
@@ -178,5 +216,19 @@ func groupOfPart(p place) string {
 			return p.doc.pathText(trail{up.nodes[:n-1], up.steps[:n-1]}) + "[" + prefix + "]"
 		}
 	}
-	return p.doc.pathText(up)
+	return firstOf(p.doc.pathText(up), ".")
+}
+
+// refusePart says why a part can show no image beside what stands next to it.
+func refusePart(p place, value field, part Part) string {
+	const one = ": put one marker without a part on the key of the mapping"
+	mapping := p.parent()
+	key := p.trail.steps[max(0, len(p.trail.steps)-1):]
+	switch registry := text(mapping, "registry"); {
+	case part == PartName && registry != "" && !slices.Equal(key, yamledit.Path{"registry"}):
+		return "the registry stands apart (" + registry + ")" + one
+	case part == PartDigest && slices.Equal(key, yamledit.Path{"sha"}) && !strings.HasPrefix(value.text, "sha256:"):
+		return "sha takes a digest without sha256:" + one
+	}
+	return ""
 }

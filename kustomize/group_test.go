@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -217,6 +218,22 @@ k: #M
 		"30 i a/b:1 refused=&t is repeated by an alias: more than this value would change (i of 0)\n" +
 		"33 j a/b:1 refused=*t is an alias: the value stands elsewhere (j of 0)\n" +
 		"36 k a/b:1 refused=the value of tag is no tag: v1@v2 (k of 0)\n"},
+	{"parts beside what is no part of theirs", "values.yaml", `
+image:
+  registry: docker.io
+  repository: a/b # {"$imagestream": "a/b:1:name"}
+  sha: "" # {"$imagestream": "a/b:1:digest"}
+other:
+  registry: ""
+  repository: a/b # {"$imagestream": "a/b:1:name"}
+  sha: sha256:00 # {"$imagestream": "a/b:1:digest"}
+`, "4 image.repository a/b:1 part=name refused=the registry stands apart (docker.io): put one marker without a part on the key of the mapping (image.repository of 0)\n" +
+		"5 image.sha a/b:1 part=digest refused=sha takes a digest without sha256:: put one marker without a part on the key of the mapping (image.sha of 0)\n" +
+		"8 other.repository a/b:1 part=name (other.repository of 0)\n9 other.sha a/b:1 part=digest (other.sha of 0)\n"},
+	{"parts at the root", "values.yaml", `
+repository: a/b # {"$imagestream": "a/b:1:name"}
+tag: v1 # {"$imagestream": "a/b:1:tag", "paused": "why"}
+`, "2 repository a/b:1 part=name paused=why (repository of 0)\n3 tag a/b:1 part=tag paused=why (tag of 0)\n"},
 	{"parts that stand still with another", "values.yaml", `
 image:
   repository: r/a # {"$imagestream": "a/b:1:name"}
@@ -426,5 +443,22 @@ func TestPartsPause(t *testing.T) {
 		if string(again) != src || err != nil {
 			t.Errorf("%v\n%s", err, again)
 		}
+	}
+}
+
+// What a hostile file costs grows with its size, not with its square: 4 times the groups take
+// much less than 16 times the allocations.
+func TestGroupsCost(t *testing.T) {
+	cost := func(n int) float64 {
+		src := []byte(withMarkers(strings.Repeat("a:\n- repository: r/a\n  #M\n  tag: v1\n", n)))
+		src = bytes.ReplaceAll(src, []byte("\na:\n"), []byte("\n"))
+		return testing.AllocsPerRun(1, func() {
+			if f := Parse("values.yaml", src); len(f.Uses) != n {
+				t.Fatal(f.Problems[0])
+			}
+		})
+	}
+	if small, large := cost(100), cost(400); large > 6*small {
+		t.Errorf("%.0f allocations for 100 groups, %.0f for 400", small, large)
 	}
 }

@@ -364,7 +364,7 @@ i: quay.io/a/b:1 # {"$imagestream": "a/b:1:tag"}
 j: v1@sha256:00 # {"$imagestream": "a/b:1:digest"}
 k: quay.io/a/b:${TAG} #M
 l: 3 #M
-m: 1.20 # {"$imagestream": "a/b:1:tag"}
+m: 1.20 # {"$imagestream": "a/b:2:tag"}
 `, "3 b a/b:1 refused=the value is a template expression (b of 0)\n" +
 		"4 c a/b:1 refused=the value is a URL, not an image (c of 0)\n" +
 		"5 d a/b:1 refused=the value holds white space: it is no image (d of 0)\n" +
@@ -376,7 +376,7 @@ m: 1.20 # {"$imagestream": "a/b:1:tag"}
 		"11 j a/b:1 part=digest refused=the value is no digest (j of 0)\n" +
 		"12 k a/b:1 refused=the value is a template expression (k of 0)\n" +
 		"13 l a/b:1 refused=the value is a number or a word that YAML does not read as text: no image (l of 0)\n" +
-		"14 m a/b:1 part=tag (m of 0)\n" +
+		"14 m a/b:2 part=tag (m of 0)\n" +
 		"2 error: the marker stands on no single value\n"},
 	{"duplicate keys around it", "a.yaml", "a: {image: x}\na:\n  image: x/y:1 #M\n", "3 a.image a/b:1 refused=a: a stands here twice (lines 1 and 2): readers differ in which one counts (a.image of 0)\n"},
 	{"an alias", "a.yaml", "x: &x x/y:1\nimage: *x #M\n", "2 image a/b:1 refused=*x is an alias: the value stands elsewhere (image of 0)\n"},

@@ -25,8 +25,7 @@ type scanner struct {
 	lists    []*list         // by line
 	values   map[int][]place // by last line, for the lines that hold a marker
 
-	found    []*group // see groups
-	sought   bool
+	found    *groups // nil: not looked for yet
 	triggers []triggered
 }
 
@@ -64,9 +63,7 @@ func read(name string, y *yamledit.File) *File {
 			s.reportOrder(l)
 		}
 	}
-	for _, g := range s.found {
-		s.bindGroup(g)
-	}
+	s.bindGroups()
 	s.joinParts()
 	s.readTriggers()
 	s.reportTexts()

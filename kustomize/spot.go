@@ -89,10 +89,7 @@ func inOrder(spots []Spot) []Spot {
 // yamlSpots finds the places of a parsed file; f is what it binds.
 func yamlSpots(name string, y *yamledit.File, f *File) []Spot {
 	docs := documents(name, y.Documents())
-	s := spotter{yaml: y, uses: f.identities(), groups: map[*yaml.Node]*group{}}
-	for _, g := range (&scanner{yaml: y, docs: docs}).groups() {
-		s.groups[g.node] = g
-	}
+	s := spotter{yaml: y, uses: f.identities(), groups: (&scanner{yaml: y, docs: docs}).groups().byNode}
 	for _, d := range docs {
 		s.doc = d
 		s.object = objectOf(d)
