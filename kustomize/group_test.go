@@ -230,6 +230,11 @@ other:
 `, "4 image.repository a/b:1 part=name refused=the registry stands apart (docker.io): put one marker without a part on the key of the mapping (image.repository of 0)\n" +
 		"5 image.sha a/b:1 part=digest refused=sha takes a digest without sha256:: put one marker without a part on the key of the mapping (image.sha of 0)\n" +
 		"8 other.repository a/b:1 part=name (other.repository of 0)\n9 other.sha a/b:1 part=digest (other.sha of 0)\n"},
+	{"two tags are not one image", "values.yaml", `
+web: v1 # {"$imagestream": "a/b:1:tag", "paused": "why"}
+worker: v1 # {"$imagestream": "a/b:1:tag"}
+image: r/a # {"$imagestream": "a/b:1:name"}
+`, "2 web a/b:1 part=tag paused=why (web of 0)\n3 worker a/b:1 part=tag (worker of 0)\n4 image a/b:1 part=name (image of 0)\n"},
 	{"parts at the root", "values.yaml", `
 repository: a/b # {"$imagestream": "a/b:1:name"}
 tag: v1 # {"$imagestream": "a/b:1:tag", "paused": "why"}

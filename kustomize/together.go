@@ -24,13 +24,28 @@ func (u Use) sameImage(v Use) bool {
 }
 
 // joinParts has all parts of an image stand still where one of them is paused or refused.
+// A mapping with two tags, or two names, is not one image: nobody knows what belongs together.
 func (f *File) joinParts() {
-	paused, refused := map[Together]string{}, map[Together]Use{}
+	type part struct {
+		of   Together
+		part Part
+	}
+	several, seen := map[Together]bool{}, map[part]bool{}
 	for _, u := range f.Uses {
+		p := part{u.Together(), u.Part}
+		several[p.of] = several[p.of] || seen[p]
+		seen[p] = true
+	}
+	paused, refused := map[Together]string{}, map[Together]Use{}
+	for i := range f.Uses {
+		u := &f.Uses[i]
+		if several[u.Together()] {
+			u.Group = ""
+		}
 		of := u.Together()
 		paused[of] = firstOf(paused[of], u.Paused)
 		if _, known := refused[of]; !known && u.Refused != "" {
-			refused[of] = u
+			refused[of] = *u
 		}
 	}
 	for i := range f.Uses {
