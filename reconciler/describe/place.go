@@ -152,8 +152,8 @@ func newCarrying(c plan.Carried) Carrying {
 
 // couldBe says what could be written to bind an image.
 func couldBe(i plan.Placed) []string {
-	if i.Refused != "" {
-		return []string{"nothing: " + i.Refused}
+	if i.Unbindable != "" {
+		return []string{"nothing as the file is: " + i.Unbindable}
 	}
 	command := func(tag string) string { return fmt.Sprintf("imgstream set triggers %s --from-image %s", i.Pos(), tag) }
 	var all []string

@@ -2,6 +2,7 @@ package edit
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -50,7 +51,7 @@ func (c Consumer) Words() string {
 	case kustomize.SpotEntry:
 		return "an entry of images:"
 	case kustomize.SpotContainer:
-		return "the image of a container of " + c.Object.String()
+		return strings.TrimSuffix("the image of a container of "+c.Object.String(), " of ")
 	case kustomize.SpotGroup:
 		return "an image in several keys"
 	case kustomize.SpotFrom:
@@ -214,11 +215,29 @@ func NoImage(file string) error {
 	return fmt.Errorf("%s shows no image that could be bound", file)
 }
 
-// Labels are the names of consumers in a sentence.
+// Labels are the names of consumers in a sentence, with the line of those that share one.
 func Labels(all []Consumer) string {
+	count := map[string]int{}
+	for _, c := range all {
+		count[c.Label]++
+	}
 	var names []string
 	for _, c := range all {
-		names = append(names, c.Label)
+		name := c.Label
+		if count[name] > 1 {
+			name = fmt.Sprintf("%s (%s)", name, c.Pos())
+		}
+		names = append(names, name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// Bindable says why a consumer that nothing binds cannot be bound; "" where it can.
+func (cs *Consumers) Bindable(c Consumer) (refused string) {
+	trial := *cs
+	err := trial.Bind(c, stream.Ref{Namespace: c.Namespace, Name: "probe", Tag: "probe"}, false)
+	if reason := errors.Unwrap(err); reason != nil {
+		return reason.Error()
+	}
+	return ""
 }

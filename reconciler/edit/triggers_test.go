@@ -96,6 +96,24 @@ func TestChosenConsumers(t *testing.T) {
 	}
 }
 
+func TestLabelsThatAreShared(t *testing.T) {
+	_, all := consumersOf(t, "images:\n- name: a\n- name: b\n- name: a\n")
+	if got := edit.Labels(all); got != "a (apps/kustomization.yaml:2), b, a (apps/kustomization.yaml:4)" {
+		t.Error(got)
+	}
+}
+
+func TestBindable(t *testing.T) {
+	cs, all := consumersOf(t, "images: [{name: a}, {name: b}]\n")
+	if got := cs.Bindable(all[0]); got != "line 1: a marker cannot be written here: the marker stands on images: itself" {
+		t.Error(got)
+	}
+	cs, all = consumersOf(t, "images:\n- {name: a}\n")
+	if got := cs.Bindable(all[0]); got != "" || strings.Contains(string(cs.Src), "probe") {
+		t.Error(got)
+	}
+}
+
 func TestConsumersOfWhatCannotBeRead(t *testing.T) {
 	cs := edit.ConsumersOf(stream.Settings{}, "a.yaml", []byte("a: [\n"))
 	if _, err := cs.All(); !errors.Is(err, kustomize.ErrUnproven) || !strings.HasPrefix(err.Error(), "a.yaml cannot be read: ") {

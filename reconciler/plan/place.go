@@ -25,6 +25,7 @@ type Placed struct {
 	NamespaceFrom string       // what says its namespace, in words
 	Bound         []Consumer   // what it follows: one tag, of parts each of them; none where it is not bound
 	Carried       []Carried    // of a short name: the kustomizations that deploy it
+	Unbindable    string       // why nothing can bind it; "" = a verb can, or something does
 	Has           []stream.Ref // of an image that nothing binds: the tags that are of the same repository
 	NoLookup      stream.Ref   // of a short name: the stream that could be looked up, and is not
 	Problems      []stream.Problem
@@ -68,7 +69,8 @@ func (p *Present) Place(fsys fs.FS, at stream.Pos, now time.Time) (*Place, error
 	if err != nil {
 		return nil, err
 	}
-	all, err := edit.ConsumersOf(p.tip.Tree.Settings, at.File, src).All()
+	file := edit.ConsumersOf(p.tip.Tree.Settings, at.File, src)
+	all, err := file.All()
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (p *Present) Place(fsys fs.FS, at stream.Pos, now time.Time) (*Place, error
 		placed.Bound = boundBy(consumers, c)
 		if len(placed.Bound) == 0 {
 			placed.Carried = n.carried(consumers, c.Pos())
-			placed.Has = n.having(c.Image)
+			placed.Unbindable, placed.Has = file.Bindable(c), n.having(c.Image)
 			placed.NoLookup = p.notLookedUp(c)
 		}
 		place.Images = append(place.Images, placed)
