@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/imgstream/imgstream/reconciler/adopt"
 	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -59,6 +60,25 @@ func TestExamples(t *testing.T) {
 	if found == 0 {
 		t.Fatal("there are no examples")
 	}
+}
+
+// proposed is what init proposes for an example when no registry is asked: all that is
+// known is bound already.
+func proposed(t *testing.T, tree fstest.MapFS) adopt.Proposal {
+	t.Helper()
+	a, err := adopt.Look(tree, &read(t, tree).View, adopt.Options{Over: func(files map[string][]byte) fs.FS {
+		over := maps.Clone(tree)
+		write(over, files)
+		return over
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := a.Propose(nil, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 func load(t *testing.T, dir fs.FS) fstest.MapFS {

@@ -47,7 +47,7 @@ func (a *Adoption) group() {
 		w.places = append(w.places, p)
 	}
 	a.names = map[key]string{}
-	a.used = map[stream.Ref]string{}
+	a.used = a.dangling()
 	for _, w := range a.wanted {
 		a.name(w)
 		for _, p := range w.places {
@@ -55,6 +55,22 @@ func (a *Adoption) group() {
 		}
 		a.adopt(w)
 	}
+}
+
+// dangling are the tags that something is bound to and that no spec has: they are not made
+// by the way, since what is bound to them is none of this.
+func (a *Adoption) dangling() map[stream.Ref]string {
+	refs := map[stream.Ref]string{}
+	for _, f := range a.view.Files {
+		for _, u := range f.Uses {
+			namespace := cmp.Or(u.Namespace, a.view.Tree.Settings.NamespaceFor(f.Path), stream.DefaultNamespace)
+			ref, err := stream.ParseTagRef(u.Ref, namespace)
+			if err == nil && !a.view.Tree.Stream(ref.Namespace, ref.Name).Names(ref.Tag) {
+				refs[ref] = u.Ref
+			}
+		}
+	}
+	return refs
 }
 
 // source tells the tags of one repository apart.

@@ -76,7 +76,7 @@ func (a *Adoption) within(file string) bool {
 
 func (a *Adoption) addSpot(f *file, s *kustomize.Spot) {
 	p := &place{file: f, line: s.Line, spot: s, image: s.Image, stated: s.Namespace}
-	if a.repo.overridden(f.path, s.Image) {
+	if a.repo.overridden(f.path, s.Image) || a.lookedUp(s) {
 		return
 	}
 	tag := s.Tag
@@ -87,6 +87,12 @@ func (a *Adoption) addSpot(f *file, s *kustomize.Spot) {
 		}
 	}
 	a.addShown(p, s.Repository, tag, s.Digest, s.Refused)
+}
+
+// lookedUp reports whether local lookup is for an image, which then is no registry's: its
+// name is that of a stream.
+func (a *Adoption) lookedUp(s *kustomize.Spot) bool {
+	return slices.ContainsFunc(a.view.Tree.Streams, func(of *stream.Stream) bool { return of.LookupLocal && of.Name == s.Repository })
 }
 
 // addShown adds a place that shows a whole image, unless that is none or is refused.
