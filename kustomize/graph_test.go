@@ -185,6 +185,35 @@ spec: {containers: [{image: app}]}
 }
 
 // Kustomizations that include each other twice over and over are given up, not followed.
+func TestIncluding(t *testing.T) {
+	g := graph(`
+-- a/kustomization.yaml --
+resources: [../base]
+-- b/kustomization.yaml --
+resources: [../base]
+components: [../c]
+-- base/kustomization.yaml --
+resources: [../base]
+-- c/kustomization.yaml --
+kind: Component
+components: [../deeper, ../c]
+-- deeper/kustomization.yaml --
+kind: Component
+-- alone/kustomization.yaml --
+kind: Component
+`)
+	for file, want := range map[string]string{
+		"deeper/kustomization.yaml": "b/kustomization.yaml", "base/kustomization.yaml": "a/kustomization.yaml", "a/kustomization.yaml": "a/kustomization.yaml", "alone/kustomization.yaml": "", "none/kustomization.yaml": "",
+	} {
+		if got := g.Including(file); got != want {
+			t.Errorf("%s: %q", file, got)
+		}
+	}
+	if got := (*Graph)(nil).Including("a/kustomization.yaml"); got != "" {
+		t.Error(got)
+	}
+}
+
 func TestGraphIsBounded(t *testing.T) {
 	var b strings.Builder
 	for i := range 60 {

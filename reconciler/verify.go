@@ -18,8 +18,9 @@ func (r *Reconciler) verified(report *Report, next *plan.Next, took *time.Durati
 		if err != nil {
 			return nil, err
 		}
-		start := time.Now()
+		start, done := time.Now(), r.observe(StepBuild)
 		more, notes, err := r.Verifier.Verify(report.Tree, report.View.Graph, out.Changes)
+		done()
 		*took += time.Since(start)
 		if err != nil {
 			return nil, fmt.Errorf("build what changes: %w", err)

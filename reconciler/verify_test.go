@@ -123,6 +123,17 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			[]string{"c/kustomization.yaml: notice: changed without building it before and after: it is a component, and only a kustomization that includes it can be built"},
 			0,
 		},
+		{"a component, and local lookup knows who includes it", "-- imagestreams/short.yaml --\n" + strings.Replace(strings.ReplaceAll(spec, "name: app", "name: short"), "spec:", "spec:\n  lookupPolicy: {local: true}", 1) +
+			"-- o/kustomization.yaml --\nresources: [d.yaml, ../base]\ncomponents: [../c]\n-- o/d.yaml --\n" + workload("short", "short:1") + base +
+			"-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound, []string{"c/kustomization.yaml", "o/kustomization.yaml"}, nil, nil, 3},
+		{
+			"a component whose entry is for nothing", "-- imagestreams/short.yaml --\n" + strings.Replace(strings.ReplaceAll(spec, "name: app", "name: short"), "spec:", "spec:\n  lookupPolicy: {local: true}", 1) +
+				"-- o/kustomization.yaml --\nresources: [d.yaml]\ncomponents: [../c]\n-- o/d.yaml --\n" + workload("short", "short:2") +
+				"-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound, nil,
+			[]string{"c/kustomization.yaml images[name=app]"},
+			[]string{"c/kustomization.yaml:4: error: default/app:1: not changed: " + d + ": no image in it matches the entry for app", "o/d.yaml:9: error: default/short:2: image short:2: stream default/short has local lookup and no tag 2"},
+			2,
+		},
 		{"a manifest", "-- o/kustomization.yaml --\nresources: [d.yaml]\n-- o/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked), []string{"o/d.yaml"}, nil, nil, 2},
 		{
 			"a manifest below the kustomization that has it", "-- o/kustomization.yaml --\nresources: [x/d.yaml]\nreplacements:\n- source: {kind: Deployment, fieldPath: 'spec.template.spec.containers.0.image', options: {delimiter: '-', index: 1}}\n  targets: [{select: {kind: Deployment}, fieldPaths: [metadata.name]}]\n-- o/x/d.yaml --\n" + workload("app", "r.io/app:a-b "+marked),

@@ -108,6 +108,7 @@ func (s *speccing) runPass(ctx context.Context, cfg config.Config, repo reconcil
 	for _, c := range report.Changes {
 		printChange(s.stderr, c)
 	}
+	printProblems(s.stderr, report.Unbuilt)
 	return report, nil
 }
 

@@ -47,7 +47,7 @@ func built(t *testing.T, fsys fs.FS, dir string) string {
 	}
 	var lines []string
 	for v := range out.Scalars() {
-		if strings.HasSuffix(v.Path(), "image") || strings.Contains(v.Value, "IMAGE") {
+		if strings.HasSuffix(v.Path(), "image") || strings.HasSuffix(v.Path(), "PATH") || strings.Contains(v.Value, "IMAGE") {
 			lines = append(lines, fmt.Sprintf("%s %s (%s): %s", v.Object, v.Path(), v.Container(), v.Value))
 		}
 	}
@@ -95,6 +95,10 @@ func TestBuild(t *testing.T) {
 		{
 			"generated", "-- o/kustomization.yaml --\nconfigMapGenerator:\n- {name: c, files: [x=f.txt], envs: [e.env], options: {disableNameSuffixHash: true}}\n-- o/f.txt --\nIMAGE=1\n-- o/e.env --\nA=IMAGE2\n",
 			"ConfigMap c data.A (): IMAGE2\nConfigMap c data.x (): IMAGE=1\n",
+		},
+		{
+			"no environment", "-- o/kustomization.yaml --\nconfigMapGenerator: [{name: IMAGE, envs: [e.env], options: {disableNameSuffixHash: true}}]\n-- o/e.env --\nPATH\n",
+			"ConfigMap IMAGE metadata.name (): IMAGE\nConfigMap IMAGE data.PATH (): ",
 		},
 		{"no resource", "-- o/kustomization.yaml --\nresources: [gone.yaml]\n", "fails: o/kustomization.yaml:1: it names what is not there"},
 		{"no kustomization", "-- o/kustomization.yaml --\nresources: [../p]\n-- p/x --\n", "fails: o/kustomization.yaml:1: it names a directory without a kustomization"},
