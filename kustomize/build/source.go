@@ -117,12 +117,12 @@ func (s *Source) Key() [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// Renames gives the kustomization below s in which an entry of images: gives a name to
-// what the entry called name in s is for, and that name; "" where none does.
-func (s *Source) Renames(name string) (file, newName string) {
+// Renames gives another kustomization of the build in which an entry of images: gives a new name
+// to what the entry called name in a file is for, and that name; "" where none does.
+func (s *Source) Renames(in, name string) (file, newName string) {
 	for _, file := range slices.Sorted(maps.Keys(s.parsed)) {
 		for _, image := range s.parsed[file].Images {
-			if file != s.Path && image.Name == name && image.NewName != "" && image.NewName != name {
+			if file != in && image.Name == name && image.NewName != "" && image.NewName != name {
 				return file, image.NewName
 			}
 		}

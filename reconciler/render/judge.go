@@ -158,7 +158,7 @@ func (j *judge) notShown(then *build.Source, w plan.Written) string {
 	if !strings.HasPrefix(u.Path, "images[") {
 		return text
 	}
-	if file, name := then.Renames(u.Label); file != "" {
+	if file, name := then.Renames(w.File, u.Label); file != "" {
 		return fmt.Sprintf("%s: %s gives %s the name %s first, so that no entry for %s matches it here; write name: %s", text, file, u.Label, name, u.Label, name)
 	}
 	return fmt.Sprintf("%s: no image in it matches the entry for %s", text, u.Label)
