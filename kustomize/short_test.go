@@ -90,6 +90,9 @@ func checkMentions(t *testing.T, src string) {
 	t.Helper()
 	m, said := ReadManifest([]byte(src)), Mention([]byte(src))
 	for _, i := range m.Images {
+		if i.Name == "" {
+			continue // of a Job, for a warning only: local lookup has no use for it
+		}
 		if said == nil || !said.All && !slices.Contains(said.Names, i.Name) {
 			t.Fatalf("%q says %s on line %d, and the scan found %+v", src, i.Text, i.Line, said)
 		}
@@ -107,6 +110,7 @@ func TestMention(t *testing.T) {
 		"containers: [{image: b}, {image: 'a:1'}, {image: b:2}]": {Names: []string{"a", "b"}},
 		"containers: [{image: *x}]":                              {All: true},
 		"path: /spec/containers/0/image\nvalue: a":               {All: true},
+		"kind: Job\ncontainers: [{image: r.io/a}]":               {Job: true},
 		"initContainers: [{image: a}]\n" + resolveNames:          {Names: []string{"a"}, Resolve: true},
 	} {
 		if diff := cmp.Diff(want, Mention([]byte(src))); diff != "" {
