@@ -196,7 +196,7 @@ func (w *world) checkPlaces(out computed) {
 			_, there := w.tip[path]
 			switch {
 			case isStatus && data != nil, isImage:
-			case (path == consumerFile || path == lookupFile) && there && data != nil:
+			case (path == consumerFile || path == lookupFile || path == triggerFile) && there && data != nil:
 			case slices.Contains(c.Created, path) && !there:
 			default:
 				w.fatalf("%s is written:\n%s", path, show(c))

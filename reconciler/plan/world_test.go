@@ -40,6 +40,7 @@ const (
 	localRegistry = "local.io/x"
 	consumerFile  = "apps/kustomization.yaml"
 	lookupFile    = "short/kustomization.yaml"
+	triggerFile   = "triggered/deployment.yaml"
 	down          = "" // of digests: the registry does not answer
 )
 
@@ -180,15 +181,19 @@ func (w *world) annotate(b *strings.Builder, some ...string) {
 	}
 }
 
-// writeConsumers binds every tag twice: by markers, and by short names.
+// writeConsumers binds every tag three times: by markers, by short names, and by triggers.
 func (w *world) writeConsumers() {
-	var b, pod strings.Builder
+	var b, pod, triggers, containers strings.Builder
 	b.WriteString("images:\n")
 	pod.WriteString("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n")
 	for i := range streams * tags {
 		fmt.Fprintf(&b, "- name: c%d # {\"$imagestream\": \"s%d:t%d\"}\n  newTag: x\n", i, i/tags, i%tags)
 		fmt.Fprintf(&pod, "  - {name: c%d, image: \"s%d:t%d\"}\n", i, i/tags, i%tags)
+		fmt.Fprintf(&triggers, "      {\"fieldPath\":\"spec.template.spec.containers[%d].image\",\"from\":{\"kind\":\"ImageStreamTag\",\"name\":\"s%d:t%d\"}},\n", i, i/tags, i%tags)
+		fmt.Fprintf(&containers, "      - {name: c%d, image: ' '}\n", i)
 	}
+	w.write(triggerFile, "kind: Deployment\nmetadata:\n  name: d\n  annotations:\n    image.openshift.io/triggers: |\n      [\n"+
+		strings.TrimSuffix(triggers.String(), ",\n")+"]\nspec:\n  template:\n    spec:\n      containers:\n"+containers.String())
 	w.write(consumerFile, b.String())
 	w.write("short/pod.yaml", pod.String())
 	w.write(lookupFile, "resources: [pod.yaml]\n")
@@ -322,7 +327,7 @@ func (w *world) rewind() {
 
 // editConsumer is a person who writes another digest, or pauses what is bound.
 func (w *world) editConsumer() {
-	path := rapid.SampledFrom([]string{consumerFile, lookupFile}).Draw(w.t, "consumer")
+	path := rapid.SampledFrom([]string{consumerFile, lookupFile, triggerFile}).Draw(w.t, "consumer")
 	f, ok := w.tip[path]
 	if !ok {
 		return
@@ -331,6 +336,9 @@ func (w *world) editConsumer() {
 	if w.oneIn(4, "paused") {
 		tag := fmt.Sprintf("s%d:t%d\"", w.number(streams, "stream"), w.number(tags, "tag"))
 		old, fresh = tag+"}", tag+", \"paused\": \"why\"}"
+		if path == triggerFile {
+			old, fresh = tag+"}", tag+"},\"paused\":true"
+		}
 	}
 	w.write(path, strings.Replace(string(f.Data), old, fresh, 1))
 	w.keep()
