@@ -25,8 +25,9 @@ type scanner struct {
 	lists    []*list         // by line
 	values   map[int][]place // by last line, for the lines that hold a marker
 
-	found    *groups // nil: not looked for yet
-	triggers []triggered
+	found       *groups // nil: not looked for yet
+	triggers    []triggered
+	triggerWork int // what was read for annotations
 }
 
 // place is one value that a marker can stand on.

@@ -133,6 +133,12 @@ func (s *scanner) readAnnotation(d *document, value *yaml.Node) {
 		s.problem(a.line, "", finding{message: "the annotation " + triggersKey + " is no text", hint: "write its JSON as a text: " + triggersKey + ": |-"})
 		return
 	}
+	// Only aliases make that more than the file is.
+	if s.triggerWork += len(a.value.Value) + 8*a.pod.size(); s.triggerWork > 3*MaxSize {
+		s.problem(a.line, "", finding{message: "aliases repeat more trigger annotations and containers than are read", hint: "write them out where they belong"})
+		return
+	}
+	a.pod.index()
 	triggers, at, err := parseTriggers(a.value.Value)
 	switch {
 	case err != nil && isTemplate(a.value.Value):

@@ -41,6 +41,12 @@ const pausedKey = "paused"
 // ignores case.
 func (m member) is(key string) bool { return strings.EqualFold(m.key, key) }
 
+// Bounds of an annotation, for time and memory with hostile input.
+const (
+	maxTriggers = 1000
+	maxMembers  = 100 // of one object
+)
+
 // parseTriggers reads the text of an annotation. An error says why nothing of it can be
 // read, and at which offset.
 func parseTriggers(text string) (all []trigger, at int, err error) {
@@ -50,6 +56,9 @@ func parseTriggers(text string) (all []trigger, at int, err error) {
 			return nil, max(0, int(syntax.Offset)-1), err
 		}
 		return nil, 0, errors.New("not a list")
+	}
+	if len(list) > maxTriggers {
+		return nil, 0, fmt.Errorf("more than %d triggers", maxTriggers)
 	}
 	d := json.NewDecoder(strings.NewReader(text))
 	_, _ = d.Token() // of a list, as just read; null ends here
@@ -184,13 +193,16 @@ func (t *trigger) readPaused(value json.RawMessage) {
 }
 
 // members are the keys of a valid JSON object that stands at an offset of a text; nil when
-// it is something else or has none. twice is a key that stands in it twice.
+// it is something else, or has none or too many. twice is a key that stands in it twice.
 func members(raw json.RawMessage, at int) (all []member, twice string) {
 	d := json.NewDecoder(strings.NewReader(string(raw)))
 	if open, _ := d.Token(); open != json.Delim('{') {
 		return nil, ""
 	}
 	for d.More() {
+		if len(all) == maxMembers {
+			return nil, ""
+		}
 		var m member
 		behind := int(d.InputOffset())
 		m.from = at + behind + strings.IndexByte(string(raw[behind:]), '"')

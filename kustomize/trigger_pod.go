@@ -36,7 +36,23 @@ func podOf(d *document) *pod {
 	for _, key := range base {
 		p.trail, p.node = p.trail.down(p.node, key), target(get(p.node, key))
 	}
-	for _, list := range []string{"initContainers", "containers"} {
+	return p
+}
+
+// podLists are where the containers of a pod stand, in the order in which a name is looked for.
+var podLists = []string{"initContainers", "containers"}
+
+// size is how many containers there are.
+func (p *pod) size() (n int) {
+	for _, list := range podLists {
+		n += len(elements(target(get(p.node, list))))
+	}
+	return n
+}
+
+// index notes the containers by name.
+func (p *pod) index() {
+	for _, list := range podLists {
 		seq := target(get(p.node, list))
 		for i, c := range elements(seq) {
 			name := text(target(c), "name")
@@ -46,7 +62,6 @@ func podOf(d *document) *pod {
 		}
 	}
 	p.names = slices.Sorted(maps.Keys(p.named))
-	return p
 }
 
 func (p *pod) container(list string, seq *yaml.Node, i int) place {

@@ -74,3 +74,35 @@ func hinted(f *File) string {
 	}
 	return b.String()
 }
+
+// What a file may say of triggers is bounded, whatever it repeats.
+func TestTriggersBounded(t *testing.T) {
+	entry := `{"from":{"kind":"ImageStreamTag","name":"a:1"},"fieldPath":"spec.template.spec.containers[0].image"},`
+	list := func(n int) string { return "'[" + strings.TrimSuffix(strings.Repeat(entry, n), ",") + "]'\n" }
+	object := func(annotation, spec string) string {
+		return "- {metadata: {annotations: {image.openshift.io/triggers: " + annotation + "}}, spec: " + spec + "}\n"
+	}
+	many := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, test := range map[string]struct{ src, want string }{
+		"entries":            {written(list(maxTriggers + 1)), "more than 1000 triggers"},
+		"keys":               {written("'[{" + many(maxMembers, `"k%d":1,`) + `"b":1}]'`), "the trigger is no JSON object with keys"},
+		"aliased texts":      {"kind: List\nx: &x " + list(900) + "items:\n" + strings.Repeat(object("*x", "{}"), 100), "aliases repeat more"},
+		"aliased containers": {"kind: List\nx: &x {template: {spec: {containers: [" + strings.Repeat("{},", 5000) + "]}}}\nitems:\n" + strings.Repeat(object("'[]'", "*x"), 500), "aliases repeat more"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said []string
+			for _, p := range Parse("a.yaml", []byte(test.src)).Problems {
+				said = append(said, p.Message)
+			}
+			if !strings.Contains(said[len(said)-1], test.want) || len(said) > 40*maxTriggers {
+				t.Errorf("%d problems, the last one: %s", len(said), said[len(said)-1])
+			}
+		})
+	}
+}
