@@ -38,6 +38,9 @@ func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
 			return now, nil
 		}
 	}
+	if now := resumeAll(src, y, before, u); reason == "" && now != nil && pausesOnly(before, Parse(name, now), u, "") {
+		return now, nil
+	}
 	if is, ok := before.Find(u); ok && is.trigger != nil {
 		stops := reason != ""
 		if stops {
@@ -52,6 +55,29 @@ func Pause(name string, src []byte, u Use, reason string) ([]byte, error) {
 		}
 	}
 	return nil, &yamledit.Error{Line: u.Line, Reason: "no marker was found whose change pauses this place alone: change it by hand"}
+}
+
+// resumeAll takes the pause out of every marker of a place, and of the other parts of its
+// image; nil where there are none, or one of them cannot be read.
+func resumeAll(src []byte, y *yamledit.File, before *File, u Use) []byte {
+	var changes []change
+	for _, c := range y.Comments() {
+		of := slices.ContainsFunc(before.Uses, func(v Use) bool {
+			return (v.identity() == u.identity() || v.sameImage(u)) && v.owns(c) == 1
+		})
+		if !of {
+			continue
+		}
+		text, err := pauseMarker(c.Text, "")
+		if err != nil {
+			return nil
+		}
+		changes = append(changes, change{yamledit.Span{Start: c.Start, End: c.Start + len(c.Text)}, text})
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return splice(src, changes)
 }
 
 // owns is 1 for the comment of a marker of the place, 0 for all others.

@@ -140,16 +140,11 @@ func (cs *Consumers) Unbind(c Consumer) error {
 // SetPaused stops a consumer, or lets it follow its tag again where reason is "". One that
 // is paused keeps its reason.
 func (cs *Consumers) SetPaused(c Consumer, reason string) error {
-	return cs.edit(c, func(src []byte) (now []byte, err error) {
-		for _, u := range c.Uses {
-			if (u.Paused != "") == (reason != "") {
-				continue
-			}
-			if src, err = kustomize.Pause(path.Base(cs.File), src, u, reason); err != nil {
-				return nil, err
-			}
-		}
-		return src, nil
+	if len(c.Uses) == 0 || (c.Paused() != "") == (reason != "") {
+		return nil
+	}
+	return cs.edit(c, func(src []byte) ([]byte, error) {
+		return kustomize.Pause(path.Base(cs.File), src, c.Uses[0], reason) // and with it the other parts
 	})
 }
 

@@ -58,6 +58,31 @@ func TestPausedKeepsItsReason(t *testing.T) {
 	}
 }
 
+// The parts of one image are stopped together, and let go together whoever stopped them.
+func TestPauseOfParts(t *testing.T) {
+	const both = "image:\n  repository: r/a # {\"$imagestream\": \"web:1:name\", \"paused\": \"x\"}\n  tag: v1 # {\"$imagestream\": \"web:1:tag\", \"paused\": \"x\"}\n"
+	none := strings.ReplaceAll(both, `, "paused": "x"`, "")
+	for _, step := range []struct{ src, reason, want string }{
+		{both, "", none},
+		{none, "x", strings.Replace(none, `name"`, `name", "paused": "x"`, 1)},
+		{strings.Replace(none, `tag"`, `tag", "paused": "y"`, 1), "", none},
+		{both, "y", both},
+		{none, "", none},
+	} {
+		cs := edit.ConsumersOf(stream.Settings{}, "values.yaml", []byte(step.src))
+		all, err := cs.All()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cs.SetPaused(all[0], step.reason); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(step.want, string(cs.Src)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestUnbindRefusesLocalLookup(t *testing.T) {
 	src := "namespace: prod\nimages:\n- name: 'web:1\\.0' # {\"$imagestream\": \"prod/web:1.0\", \"lookup\": true}\n  digest: sha256:00\n"
 	cs, all := consumersOf(t, src)
