@@ -2,6 +2,7 @@ package describe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -223,9 +224,15 @@ func (i PlacedImage) text(b *strings.Builder) {
 		field("state", f.State)
 	}
 	field("namespace", i.Namespace+", "+i.NamespaceFrom)
+	var changes []string
 	for _, f := range i.Bound {
-		section(b, "What would change it", f.Changes)
+		for _, c := range f.Changes {
+			if !slices.Contains(changes, c) {
+				changes = append(changes, c)
+			}
+		}
 	}
+	section(b, "What would change it", changes)
 	if len(i.Carried) > 0 {
 		b.WriteString("\nWhere the short name is deployed\n")
 		var rows [][]string
