@@ -21,7 +21,7 @@ import (
 // comments. It is proved that the file binds this place and else what it bound before, and
 // that Unmark gives src again; else it is ErrUnproven.
 func Mark(name string, src []byte, s Spot, ref string) ([]byte, error) {
-	is, err := markable(name, src, s, ref)
+	is, err := markable(name, src, s, ref, false)
 	switch {
 	case err != nil:
 		return nil, err
@@ -49,8 +49,9 @@ func Mark(name string, src []byte, s Spot, ref string) ([]byte, error) {
 	return nil, first
 }
 
-// markable finds a spot that is to be bound in the bytes, or says why it cannot be.
-func markable(name string, src []byte, s Spot, ref string) (Spot, error) {
+// markable finds a spot that is to be bound in the bytes, by a marker or a trigger, or says
+// why it cannot be.
+func markable(name string, src []byte, s Spot, ref string, trigger bool) (Spot, error) {
 	var m marker
 	if err := m.setRef(ref); err != nil {
 		return s, err
@@ -63,7 +64,7 @@ func markable(name string, src []byte, s Spot, ref string) (Spot, error) {
 	case err != nil:
 	case is.Bound != "":
 		err = &yamledit.Error{Line: is.Line, Reason: "bound to " + is.Bound + " already"}
-	case is.Refused != "":
+	case is.Refused != "" && (!trigger || !is.blank):
 		err = &yamledit.Error{Line: is.Line, Reason: is.Refused}
 	}
 	return is, err

@@ -52,6 +52,7 @@ type Spot struct {
 	entry     *entry
 	group     *group
 	from      *dockerfile.Reference
+	blank     bool // a placeholder (image: ' '), which a trigger fills in
 }
 
 // Spots are the places of a file that show an image, by line: of YAML, and of
@@ -352,6 +353,7 @@ func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
 		spot.First, spot.Last = s.yaml.Lines(parent)
 	}
 	spot.Refused = refuseValue(t, value, Whole)
+	spot.blank = strings.TrimSpace(value.text) == ""
 	spot.show(splitPullSpec(value.text))
 	s.bound(&spot, spot.Path)
 	s.found = append(s.found, spot)

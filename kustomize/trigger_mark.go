@@ -24,7 +24,7 @@ func (s Spot) CanTrigger() bool {
 // image.openshift.io/triggers of its workload, as oc set triggers writes it (openshift.md
 // 4.5). Nothing else differs, and no other place is bound by it; else it is ErrUnproven.
 func Trigger(name string, src []byte, s Spot, ref string) ([]byte, error) {
-	is, err := markable(name, src, s, ref)
+	is, err := markable(name, src, s, ref, true)
 	if err != nil {
 		return nil, err
 	}

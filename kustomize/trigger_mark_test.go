@@ -22,6 +22,25 @@ func withTriggers(s string) string {
 	return strings.ReplaceAll(s, `SA`, `{"from": {"kind": "ImageStreamTag", "name": "b:1", "namespace": "a"}, "fieldPath": "`+strings.ReplaceAll(fieldPathOf, "%s", "a")+`"}`)
 }
 
+// A placeholder is no image that a marker could be meant for; a trigger says which field it is.
+func TestTriggerPlaceholder(t *testing.T) {
+	in := []byte(strings.Replace(strings.Replace(workload, "%s", "", 1), "image: r/a", "image: ' '", 1))
+	spots, err := Spots("w.yaml", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Mark("w.yaml", in, spots[1], "a/b:1"); !errors.Is(err, ErrUnproven) {
+		t.Errorf("a marker: %v", err)
+	}
+	now, err := Trigger("w.yaml", in, spots[1], "a/b:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := Parse("w.yaml", now).Uses; len(u) != 1 || u[0].Label != "a" || u[0].Refused != "" {
+		t.Errorf("%+v", u)
+	}
+}
+
 func TestTrigger(t *testing.T) {
 	const other = `{"from": {"kind": "ImageStreamTag", "name": "x:1"}, "fieldPath": "spec.template.spec.containers[1].image"}`
 	for _, c := range []struct {
