@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/adopt"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -35,7 +36,8 @@ left as it is and listed, with all else that is not bound and why.
 
 Flux's image policies become tags that choose by the same rules, and its markers those
 of imgstream. So do the annotations of Argo CD Image Updater and its ImageUpdater
-resources. The base images of a Dockerfile are bound where it is named as a PATH.
+resources. Where a registry has moved on since, it says what the first pass will do.
+The base images of a Dockerfile are bound where it is named as a PATH.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some images could not be looked up; with
 --exit-code 4 where something is proposed.`,
@@ -154,6 +156,11 @@ func (i *initialize) compute(ctx context.Context, f files, paths []string) (chan
 	if i.found, err = adoption.Propose(got, i.now()); err != nil {
 		return change{}, err
 	}
+	if !i.offline {
+		if err := i.ahead(ctx, f, resolver, o.Operator); err != nil {
+			return change{}, err
+		}
+	}
 	c := change{files: maps.Clone(i.found.Files), message: "adopt " + stream.Count(i.found.Places, "image")}
 	if i.write {
 		i.report()
@@ -188,6 +195,46 @@ func (i *initialize) ask(ctx context.Context, adoption *adopt.Adoption, resolver
 	all.Wait()
 	p.done()
 	return got, ctx.Err()
+}
+
+// ahead tells what the first pass will do to the tags that are proposed: a registry may
+// have moved on since what is deployed was, and it may not answer what a policy asks.
+func (i *initialize) ahead(ctx context.Context, f files, resolver *registries, operator plan.Operator) error {
+	after := overlay{under: f.FS, files: i.found.Files}
+	view, err := readView(files{FS: after})
+	if err != nil {
+		return err
+	}
+	ours := func(ref stream.Ref) bool {
+		_, ok := i.found.Files[stream.StatusPath(view.Tree.Settings.Streams.StatusDirectory, ref)]
+		return ok
+	}
+	p := newProgress(i.stderr)
+	r := reconciler.Reconciler{Repo: preview{after}, Resolver: resolver, Operator: operator, Now: i.now, Progress: p.step}
+	report, err := r.Pass(ctx, reconciler.Request{DryRun: true, Due: func(a plan.Ask) bool { return a.Interval > 0 && ours(a.Ref) }})
+	p.done()
+	if err != nil {
+		return explain(err)
+	}
+	for _, problem := range report.Problems {
+		if problem.Severity == stream.Error && ours(problem.Ref) {
+			problem.Message = "the first pass will say: " + problem.Message
+			i.found.Left = append(i.found.Left, problem)
+		}
+	}
+	for _, c := range report.Changes {
+		for _, m := range c.Moves {
+			if of := view.Tree.Stream(m.Ref.Namespace, m.Ref.Name); ours(m.Ref) && of != nil && of.Tag(m.Ref.Tag) != nil {
+				i.found.Left = append(i.found.Left, stream.Problem{
+					Severity: stream.Warning, Pos: of.Tag(m.Ref.Tag).Pos, Ref: m.Ref,
+					Message: fmt.Sprintf("what is deployed is not the newest: the first pass moves it to %s@%s", m.From, m.New),
+					Hint:    "that is what the schedule is for; annotate it with " + stream.AnnotationPaused + " to decide when",
+				})
+			}
+		}
+	}
+	stream.SortProblems(i.found.Left)
+	return nil
 }
 
 // diff is what is proposed as git would show it: what people are to review first.

@@ -179,7 +179,7 @@ func (a *Adoption) layMarkers() error {
 			marked[p.file.path] = m
 		}
 		if err := m.mark(p, ref); err != nil {
-			a.leave(stream.Warning, p, reasonOf(err), "")
+			a.leave(stream.Warning, p, reasonOf(err), "change that and run init again, or bind it by hand")
 			continue
 		}
 		a.touched[p.file.path] = true
