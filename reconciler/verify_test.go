@@ -149,6 +149,10 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			[]string{"o/image.env", "o/values.yaml"},
 			nil, nil, 2,
 		},
+		{
+			"a file with a tag alone, in a ConfigMap", "-- o/kustomization.yaml --\nconfigMapGenerator: [{name: v, files: [values.yaml]}]\n-- o/values.yaml --\na: b\ntag: x # {\"$imagestream\": \"app:1:tag\"}\n",
+			nil, nil, nil, 2,
+		},
 		{"nothing to build", "-- o/kustomization.yaml --\n" + bound, []string{"o/kustomization.yaml"}, nil, nil, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -167,6 +171,9 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			}
 			for _, p := range append(report.Problems, report.Unbuilt...) {
 				said = append(said, p.String())
+			}
+			if len(report.Changes) == 0 {
+				t.Error("nothing is pushed")
 			}
 			if diff := cmp.Diff([][]string{c.shows, c.pending, c.said}, [][]string{shows, pendingIn(tree), said}); diff != "" {
 				t.Error(diff)

@@ -207,6 +207,8 @@ func explained(s build.Scalar, written []plan.Written) bool {
 			return true
 		case img.Tag != "" && (value == img.Tag || strings.Contains(value, img.Name+":"+img.Tag) || strings.HasSuffix(value, ":"+img.Tag)):
 			return true
+		case strings.Contains(value, "\n"): // a whole file, whose edit is proven
+			return img.Tag != "" && strings.Contains(value, img.Tag) || strings.Contains(value, img.Name)
 		}
 		return strings.HasSuffix(img.Name, value) || strings.HasPrefix(img.Name, value)
 	})
