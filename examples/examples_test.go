@@ -55,6 +55,9 @@ func TestExamples(t *testing.T) {
 			if len(problems) > 0 {
 				t.Error(problems)
 			}
+			if files := proposed(t, tree).Files; len(files) > 0 {
+				t.Errorf("init proposes %q", slices.Sorted(maps.Keys(files)))
+			}
 		})
 	}
 	if found == 0 {

@@ -77,7 +77,7 @@ func TestExamples(t *testing.T) {
 		if err != nil || d.IsDir() || path.Base(name) != "kustomization.yaml" {
 			return err
 		}
-		root := strings.Split(name, "/")[0]
+		root, _, _ := strings.Cut(name, "/")
 		files := map[string]string{}
 		err = fs.WalkDir(examples, root, func(name string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() {
