@@ -249,6 +249,7 @@ func (a *app) git() string {
 }
 
 func (a *app) gitAdd(root string, names []string) string {
+	names = ownFolders(names)
 	quoted := make([]string, len(names))
 	for i, name := range names {
 		quoted[i] = shellQuote(a.fromHere(filepath.Join(root, filepath.FromSlash(name))))
@@ -285,4 +286,21 @@ func shellQuote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// ownFolders gives the folders that are imgstream's alone for the files in them, where a
+// command would else name very many.
+func ownFolders(names []string) []string {
+	if len(names) <= 10 {
+		return names
+	}
+	short := slices.Clone(names)
+	for i, name := range short {
+		for _, own := range []string{"imagestreams/status", "imagestreams/images"} {
+			if strings.HasPrefix(name, own+"/") {
+				short[i] = own
+			}
+		}
+	}
+	return slices.Compact(short) // they are sorted
 }
