@@ -13,8 +13,9 @@ import (
 )
 
 // problems are all findings of a pass, with the commits that people look for: the one
-// to restore a broken status file from, and the one that changed a held consumer.
-func (r *Reconciler) problems(ctx context.Context, snap gitstore.Snapshot, tip, base *survey.Survey, out *plan.Outcome) ([]stream.Problem, error) {
+// to restore a broken status file from, and the one that changed a held consumer; more are
+// those that no commit explains.
+func (r *Reconciler) problems(ctx context.Context, snap gitstore.Snapshot, tip, base *survey.Survey, out *plan.Outcome, more []stream.Problem) ([]stream.Problem, error) {
 	found := slices.Clone(out.Problems)
 	if err := r.blameHeld(ctx, snap, found, out.Held); err != nil {
 		return nil, err
@@ -24,6 +25,7 @@ func (r *Reconciler) problems(ctx context.Context, snap gitstore.Snapshot, tip, 
 		p.Hint = fmt.Sprintf("if that was no revert (a merge that kept the old side looks like one), undo it: git checkout %s -- %s, commit and push",
 			snap.Base.Short(), stream.StatusPath(tip.View.Tree.Settings.Streams.StatusDirectory, p.Ref))
 	}
+	found = append(found, more...)
 	for _, p := range tip.View.Tree.Problems {
 		if broken, ok := tip.View.Tree.Broken[p.Ref]; ok && broken == p && p.Hint == "" {
 			p.Hint = restoreHint(snap, base, p)

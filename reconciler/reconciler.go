@@ -258,7 +258,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 		return report, err
 	}
 	report.Changes, report.Listed, report.Ripe, report.Uncopied = out.Changes, out.Listed, out.Ripe, uncopied(made)
-	if report.Problems, err = r.problems(ctx, snap, tip, base, out); err != nil {
+	if report.Problems, err = r.problems(ctx, snap, tip, base, out, next.Unused()); err != nil {
 		return report, err
 	}
 	if len(present.Reverted())+len(out.Held)+report.Uncopied == 0 { // else the commits in between have a say, or a copy is tried again

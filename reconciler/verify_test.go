@@ -131,7 +131,7 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 				"-- o/kustomization.yaml --\nresources: [d.yaml]\ncomponents: [../c]\n-- o/d.yaml --\n" + workload("short", "short:2") +
 				"-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound, nil,
 			[]string{"c/kustomization.yaml images[name=app]"},
-			[]string{"c/kustomization.yaml:4: error: default/app:1: not changed: " + d + ": no image in it matches the entry for app", "o/d.yaml:9: error: default/short:2: image short:2: stream default/short has local lookup and no tag 2"},
+			[]string{"c/kustomization.yaml:4: error: default/app:1: not changed: " + d + ": no image in it matches the entry for app", "imagestreams/short.yaml:7: notice: default/short: nobody uses the tag 1", "o/d.yaml:9: error: default/short:2: image short:2: stream default/short has local lookup and no tag 2"},
 			2,
 		},
 		{"a manifest", "-- o/kustomization.yaml --\nresources: [d.yaml]\n-- o/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked), []string{"o/d.yaml"}, nil, nil, 2},

@@ -113,13 +113,14 @@ func (s *speccing) runPass(ctx context.Context, cfg config.Config, repo reconcil
 }
 
 // failed prints the problems of the streams that a verb is about, and counts the others;
-// it is exit code 3 where one of them is an error.
+// it is exit code 3 where one of them is an error. Notices are for validate to tell.
 func (s *speccing) failed(r reconciler.Report, tags []stream.Ref) error {
 	var own []stream.Problem
 	failed, others := false, 0
 	for _, p := range r.Problems {
 		about := slices.ContainsFunc(tags, func(tag stream.Ref) bool { return tag.Stream() == p.Ref.Stream() })
 		switch {
+		case p.Severity == stream.Notice:
 		case about:
 			own = append(own, p)
 			failed = failed || p.Severity == stream.Error

@@ -56,10 +56,10 @@ func (n *Next) entriesOfJobs(uses []Use) {
 // people know.
 const maxUnused = 10
 
-// unused tells of the tags that nothing uses: no consumer, no other tag, no short name. One
+// Unused tells of the tags that nothing uses: no consumer, no other tag, no short name. One
 // notice for each stream, or one for all where they are many. What only follows a tag of its
 // own stream (latest) is another name for it, and costs nothing.
-func (n *Next) unused() []stream.Problem {
+func (n *Next) Unused() []stream.Problem {
 	used := n.usedTags()
 	var all []stream.Problem
 	var names []string
