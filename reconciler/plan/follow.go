@@ -20,7 +20,7 @@ func (n *Next) followed(t *tag, st *stream.Status) *stream.Status {
 	if refused, next := n.ungranted(t, st, src); refused {
 		return next
 	}
-	if n.tags[src] == nil {
+	if n.tags[src] == nil || n.status(src) == nil && n.tip.tag(src) == nil { // a push that brought nothing leaves no tag behind
 		return n.refuse(t, st, stream.ReasonNotFound, fmt.Sprintf("imagestreamtag.image.openshift.io %q not found", src), "")
 	}
 	head := n.status(src).Head()
