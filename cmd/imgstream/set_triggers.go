@@ -424,9 +424,6 @@ func (t *setTriggers) warn(f files, made change, tree *stream.Tree, touched []ed
 		}
 		problems := slices.DeleteFunc(slices.Clone(found.problems), func(p stream.Problem) bool { return p.Pos != c.Pos() })
 		printProblems(t.stderr, problems)
-		if !hasTag(tree, c.Ref) {
-			fmt.Fprint(t.stderr, after("    ", tree.Names().Similar(c.Ref)+"\n"))
-		}
 	}
 	return nil
 }
