@@ -3,6 +3,7 @@
 package neutral_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -61,6 +62,38 @@ func TestExamplesAreNeutral(t *testing.T) {
 					t.Errorf("these come out:\n%s", strings.Join(ours, "\n"))
 				}
 			})
+		}
+	}
+}
+
+// What init adds to a repository changes nothing of what each tool makes of it: the same
+// objects come out as before, or it says the same of what it could not build before.
+func TestMigrationsAreNeutral(t *testing.T) {
+	dirs, err := filepath.Glob(filepath.Join(examples, "migrations", "*", "before"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatal(dirs, err)
+	}
+	for _, dir := range dirs {
+		for name, tool := range tools {
+			made := map[string]string{}
+			for _, state := range []string{"before", "after"} {
+				r, err := load(os.DirFS(filepath.Join(filepath.Dir(dir), state)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				objects, err := tool(r)
+				if len(objects) == 0 && name == "kubectl kustomize" { // it builds what has a kustomization, the others all there is
+					t.Errorf("%s/%s: nothing comes out: %v", filepath.Dir(dir), state, err)
+				}
+				var text strings.Builder
+				for _, o := range objects {
+					fmt.Fprintln(&text, o)
+				}
+				made[state] = fmt.Sprint(err, "\n", text.String())
+			}
+			if diff := cmp.Diff(made["before"], made["after"]); diff != "" {
+				t.Errorf("%s by %s (-before +after)\n%s", filepath.Dir(dir), name, diff)
+			}
 		}
 	}
 }
