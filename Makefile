@@ -58,10 +58,11 @@ bench: ## Measure what the README claims (test/bench/README.md has results)
 races: ## Measure imgstream beside other writers of its branch (P7)
 	cd test && $(GO) run ./races
 
-soak: ## Run the slow suites long: properties from a new seed, 2,000 kills, half an hour of faults
+soak: ## Run the slow suites long: properties from a new seed, 2,000 kills, half an hour of faults, a minute for each fuzz target
 	$(GO) test -count=1 -timeout 90m -run TestProperties ./reconciler/plan -rapid.checks=20000 -rapid.seed=$$(date +%s)
 	cd test && KILLS=2000 $(GO) test -count=1 -v -timeout 90m -run TestKill ./kill
 	cd test && DURATION=30m $(GO) test -count=1 -v -timeout 90m ./soak
+	$(MAKE) fuzz FUZZTIME=1m
 
 corpus: ## Edit every entry of the kustomizations in DIR, and load the ImageStreams in STREAMS
 	cd test && $(GO) run ./corpus $(abspath $(DIR))
