@@ -9,10 +9,10 @@ import (
 	"github.com/imgstream/imgstream/reconciler/plan"
 )
 
-// ask puts the answers to questions into got. The Resolver bounds how many are under
-// way, for each host, so that a slow one keeps none of the others waiting. It fails
-// only when ctx ends.
-func (r *Reconciler) ask(ctx context.Context, questions []plan.Question, got plan.Answers) error {
+// Ask puts the answers to questions into got. The Resolver bounds how many are under way,
+// for each host, so that a slow one keeps none of the others waiting. progress, where set,
+// is told how far it is. It fails only when ctx ends.
+func Ask(ctx context.Context, resolver Resolver, questions []plan.Question, got plan.Answers, progress func(step string)) error {
 	var (
 		all  sync.WaitGroup
 		mu   sync.Mutex
@@ -20,12 +20,14 @@ func (r *Reconciler) ask(ctx context.Context, questions []plan.Question, got pla
 	)
 	for _, q := range questions {
 		all.Go(func() {
-			answer := r.Resolver.Resolve(ctx, q)
+			answer := resolver.Resolve(ctx, q)
 			mu.Lock()
 			defer mu.Unlock()
 			got[q.Import] = answer
 			done++
-			r.progress(fmt.Sprintf("asking registries: %d of %d", done, len(questions)))
+			if progress != nil {
+				progress(fmt.Sprintf("asking registries: %d of %d", done, len(questions)))
+			}
 		})
 	}
 	all.Wait()

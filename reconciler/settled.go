@@ -34,7 +34,7 @@ func (r *Reconciler) unmoved(ctx context.Context, req Request, snap gitstore.Sna
 func (r *Reconciler) askAll(ctx context.Context, present *plan.Present, due plan.Due, got plan.Answers) error {
 	defer r.observe(StepResolve)()
 	for questions := present.Imports(due, got); len(questions) > 0; questions = present.Imports(due, got) {
-		if err := r.ask(ctx, questions, got); err != nil {
+		if err := Ask(ctx, r.Resolver, questions, got, r.Progress); err != nil {
 			return err
 		}
 	}

@@ -8,12 +8,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/imgstream/imgstream/gitstore"
+	"github.com/imgstream/imgstream/reconciler"
 	"github.com/imgstream/imgstream/reconciler/config"
 	"github.com/imgstream/imgstream/reconciler/daemon"
 	"github.com/imgstream/imgstream/reconciler/describe"
@@ -213,11 +213,10 @@ func (e *explanation) explain(ctx context.Context, f files, cfg config.Config, r
 	}
 	present := plan.Look(view, lastPush(f), resolver.operator())
 	got := plan.Answers{}
-	for questions := present.Rank(ref, got); len(questions) > 0 && ctx.Err() == nil; questions = present.Rank(ref, got) {
-		askAll(ctx, resolver, questions, got)
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	for questions := present.Rank(ref, got); len(questions) > 0; questions = present.Rank(ref, got) {
+		if err := reconciler.Ask(ctx, resolver, questions, got, nil); err != nil {
+			return nil, err
+		}
 	}
 	found, err := present.Explain(ref, got, e.now(), f)
 	if err == nil && found == nil {
@@ -236,21 +235,6 @@ func lastPush(f files) *plan.View {
 		return nil
 	}
 	return view
-}
-
-// askAll puts the answers to questions into got; the client bounds how many are under way.
-func askAll(ctx context.Context, r *registries, questions []plan.Question, got plan.Answers) {
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	for _, q := range questions {
-		all.Go(func() {
-			answer := r.Resolve(ctx, q)
-			mu.Lock()
-			defer mu.Unlock()
-			got[q.Import] = answer
-		})
-	}
-	all.Wait()
 }
 
 // commit is the one that brought the tag's image; "" where the log of the clone does not

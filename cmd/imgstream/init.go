@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -176,25 +175,11 @@ func (i *initialize) ask(ctx context.Context, adoption *adopt.Adoption, resolver
 	if err != nil {
 		return nil, err
 	}
-	var (
-		all sync.WaitGroup
-		mu  sync.Mutex
-		got = plan.Answers{}
-		p   = newProgress(i.stderr)
-	)
+	got, p := plan.Answers{}, newProgress(i.stderr)
 	p.step("asking registries")
-	for _, q := range questions {
-		all.Go(func() {
-			answer := resolver.Resolve(ctx, q)
-			mu.Lock()
-			defer mu.Unlock()
-			got[q.Import] = answer
-			p.step(fmt.Sprintf("asking registries: %d of %d", len(got), len(questions)))
-		})
-	}
-	all.Wait()
+	err = reconciler.Ask(ctx, resolver, questions, got, p.step)
 	p.done()
-	return got, ctx.Err()
+	return got, err
 }
 
 // ahead tells what the first pass will do to the tags that are proposed: a registry may
