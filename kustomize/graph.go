@@ -14,6 +14,7 @@ import (
 type Graph struct {
 	nodes     map[string]*node     // by directory
 	manifests map[string]*Manifest // by path
+	roots     []Root               // what Roots gave since something was added; nil: nothing yet
 
 	builds   map[string]*build
 	running  map[string]bool // directories that are being built
@@ -63,6 +64,7 @@ func NewGraph() *Graph {
 
 // AddKustomization adds a file. uses may be nil: what the same file binds.
 func (g *Graph) AddKustomization(file string, k *Kustomization, uses *File) {
+	g.roots = nil
 	n := &node{Kustomization: k, path: file, dir: path.Dir(file), ours: map[int]bool{}}
 	if uses != nil {
 		for _, u := range uses.Uses {
@@ -80,6 +82,7 @@ func (g *Graph) AddKustomization(file string, k *Kustomization, uses *File) {
 
 // AddManifest adds a file. uses may be nil: what the same file binds is not looked up.
 func (g *Graph) AddManifest(file string, m *Manifest, uses *File) {
+	g.roots = nil
 	if uses == nil || len(uses.Uses) == 0 {
 		g.manifests[file] = m
 		return
@@ -109,16 +112,19 @@ func (g *Graph) child(n *node, entry string) *node {
 	return nil
 }
 
-// Roots are the deployable kustomizations, sorted by path.
+// Roots are the deployable kustomizations, sorted by path. They are worked out once, and
+// are not the caller's to change.
 func (g *Graph) Roots() []Root {
+	if g.roots != nil {
+		return g.roots
+	}
 	const most = 4_000_000
 	g.builds, g.running, g.patterns, g.left = map[string]*build{}, map[string]bool{}, map[string]*regexp.Regexp{}, most
-	var roots []Root
 	for _, n := range g.rootNodes() {
 		b := g.build(n)
-		roots = append(roots, Root{Path: n.path, Document: n.document, Images: b.images, Unread: b.unread})
+		g.roots = append(g.roots, Root{Path: n.path, Document: n.document, Images: b.images, Unread: b.unread})
 	}
-	return roots
+	return g.roots
 }
 
 func (g *Graph) rootNodes() []*node {

@@ -256,3 +256,18 @@ func FuzzGraph(f *testing.F) {
 		}
 	})
 }
+
+// What is added after Roots was asked counts the next time.
+func TestRootsAfterMore(t *testing.T) {
+	g := NewGraph()
+	for i, dir := range []string{"a", "b"} {
+		g.AddKustomization(dir+"/kustomization.yaml", ReadKustomization("kustomization.yaml", []byte("namespace: n\n")), nil)
+		if roots := g.Roots(); len(roots) != i+1 || len(g.Roots()) != i+1 {
+			t.Errorf("%d roots after %d kustomizations", len(roots), i+1)
+		}
+	}
+	g.AddKustomization("c/kustomization.yaml", ReadKustomization("kustomization.yaml", []byte("resources: [../a, ../b]\n")), nil)
+	if roots := g.Roots(); len(roots) != 1 {
+		t.Errorf("%d roots, and c includes the others", len(roots))
+	}
+}
