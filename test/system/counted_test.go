@@ -120,7 +120,8 @@ func TestIdlePassIsOneLook(t *testing.T) {
 }
 
 // P2: what an idle pass allocates does not grow with the repository. The server runs in
-// the same process, so the least of many passes is compared.
+// the same process, and with the race detector sync.Pool drops at random a quarter of what
+// is put back, so the least of many passes is compared: of 30 too few were without a drop.
 func TestIdlePassAllocatesTheSame(t *testing.T) {
 	small, large := settled(t, tens), settled(t, thousands)
 	fewObjects, fewBytes := small.allocates(t)
@@ -139,7 +140,7 @@ func TestIdlePassAllocatesTheSame(t *testing.T) {
 func (e *engine) allocates(t *testing.T) (objects, bytes uint64) {
 	t.Helper()
 	e.quiet(t)
-	for range 30 {
+	for range 400 {
 		var before, after runtime.MemStats
 		e.reset()
 		runtime.ReadMemStats(&before)
