@@ -120,7 +120,7 @@ func (p *Present) leaves(t *tag, due Due, have Answers) bool {
 	}
 	source := way[len(way)-1]
 	a := source.means(have[p.choice(source, due, have).image])
-	return a.Digest != "" && a.Digest != t.cur.Head().Image && !slices.ContainsFunc(way, func(t *tag) bool {
+	return a.Digest != "" && a.Digest != t.cur.Head().Image && len(p.lacks(source, a)) == 0 && !slices.ContainsFunc(way, func(t *tag) bool {
 		_, paused := t.paused()
 		return paused || failed(t.cur) || p.minAge(t) > 0 || t.rejection(t.cur, a.Digest) != nil
 	})

@@ -32,19 +32,25 @@ func names(platforms []stream.Platform, separator string) string {
 	return strings.Join(all, separator)
 }
 
-// incomplete keeps a tag from an image that lacks a platform that the tag requires, until
-// the registry has one with all of them: what was taken once is not looked at again.
-func (n *Next) incomplete(t *tag, st *stream.Status, im Import, a Answer) (*stream.Status, bool) {
-	required := t.stream.Required(t.spec, n.settings())
-	if len(required) == 0 || slices.Contains(digestsOf(st), a.Digest) {
-		return nil, false
+// lacks are the platforms that a tag requires and an image does not have. What was taken
+// once is not looked at again.
+func (p *Present) lacks(t *tag, a Answer) []stream.Platform {
+	if slices.Contains(digestsOf(t.cur), a.Digest) {
+		return nil
 	}
 	var lacks []stream.Platform
-	for _, want := range required {
+	for _, want := range t.stream.Required(t.spec, p.settings()) {
 		if !slices.ContainsFunc(a.Platforms, want.Wants) {
 			lacks = append(lacks, want)
 		}
 	}
+	return lacks
+}
+
+// incomplete keeps a tag from an image that lacks a platform that the tag requires, until
+// the registry has one with all of them.
+func (n *Next) incomplete(t *tag, st *stream.Status, im Import, a Answer) (*stream.Status, bool) {
+	lacks := n.lacks(t, a)
 	switch {
 	case len(lacks) == 0:
 		return nil, false
@@ -54,7 +60,7 @@ func (n *Next) incomplete(t *tag, st *stream.Status, im Import, a Answer) (*stre
 	}
 	n.report(t, stream.Error, fmt.Sprintf("%s is not taken yet: it has no image for %s", a.Digest, names(lacks, ", ")),
 		"push an image with all of them, or change "+stream.AnnotationPlatforms+" or imports.requiredPlatforms")
-	return n.fail(t, st, stream.ReasonPlatformMissing, fmt.Sprintf("%q does not have all of the platforms %s", im.Reference, names(required, ", "))), true
+	return n.fail(t, st, stream.ReasonPlatformMissing, fmt.Sprintf("%q does not have all of the platforms %s", im.Reference, names(t.stream.Required(t.spec, n.settings()), ", "))), true
 }
 
 // legacy tells which specs have images recorded of one platform alone (semantics.md 3).
