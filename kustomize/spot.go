@@ -359,12 +359,9 @@ func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
 	s.found = append(s.found, spot)
 }
 
-// addGroup adds an image in several keys.
+// addGroup adds an image in several keys, unless nothing binds it and it is something else.
 func (s *spotter) addGroup(g *group) {
 	v := readGroup(g.node)
-	if text := v.repository.text; text == "" || strings.Contains(text, "://") || v.repositoryKey == "name" && !strings.Contains(text, "/") {
-		return // of a chart, or of a git repository; a name of something else
-	}
 	spot := s.newSpot(SpotGroup, g.node, g.trail, place{g.doc, g.node, g.trail}.label())
 	spot.Line, spot.First, spot.Refused, spot.group = g.head, min(g.head, g.first), v.refused(g.node), g
 	spot.show(Use{parts: v}.Shown())
@@ -372,7 +369,19 @@ func (s *spotter) addGroup(g *group) {
 	for _, key := range []string{"registry", v.repositoryKey, "tag", v.digestKey} {
 		s.bound(&spot, s.doc.pathText(g.trail.clone().down(g.node, key)))
 	}
-	s.found = append(s.found, spot)
+	if spot.Bound != "" || v.isImage() {
+		s.found = append(s.found, spot)
+	}
+}
+
+// isImage reports whether the parts look like those of an image: not of a chart or of a git
+// repository, nor a name and a tag of something else.
+func (v *groupValues) isImage() bool {
+	text := v.repository.text
+	if v.repositoryKey == "name" {
+		return strings.Contains(text, "/") && (isTemplate(text) || pullSpec.MatchString(text))
+	}
+	return text != "" && !strings.Contains(text, "://")
 }
 
 // dockerSpots are the references of a Dockerfile that name an image.

@@ -97,6 +97,8 @@ icon: {image: bare}
 other: r/o:1 #M
 git: {repository: "https://x/y", tag: v1}
 named: {name: tool, tag: v1}
+function: {name: encoding/asn1.Marshal, tag: asn1}
+said: {name: tool, tag: v1} #M
 parts:
   repository: r/q # {"$imagestream": "a/b:1:name"}
   tag: v2 # {"$imagestream": "a/b:1:tag"}
@@ -106,8 +108,9 @@ t: {repository: r/t, tag: "{{ x }}"}
 10 value redis.image r/redis:7 (redis.image of 0)
 12 value sidecarImage r/s:1 (sidecarImage of 0)
 14 value other r/o:1 bound=a/b:1 (other of 0)
-17 group parts r/q:v2 bound=a/b:1 (parts of 0)
-20 group t r/t:{{ x }} refused=the mapping holds a template expression: {{ x }} (t of 0)
+18 group said tool:v1 bound=a/b:1 (said of 0)
+19 group parts r/q:v2 bound=a/b:1 (parts of 0)
+22 group t r/t:{{ x }} refused=the mapping holds a template expression: {{ x }} (t of 0)
 `},
 	{"Flux and Argo CD", "apps.yaml", `
 apiVersion: kustomize.toolkit.fluxcd.io/v1
