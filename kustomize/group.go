@@ -148,7 +148,8 @@ func (v *groupValues) refuses(img Image) string {
 }
 
 // groupEdits are the edits of a group, the keys of which there are stay those that there
-// are: the digest goes into its key, also an empty one; else into the tag, where it stands there
+// are: a repository that is the image's by Docker's defaults stays as it is spelled, since
+// a chart may put its registry before it; the digest goes into its key, also an empty one; else into the tag, where it stands there
 // already or nothing else would say which image it is; else the tag says it alone. An empty tag
 // is left to the chart where the digest has a key.
 func (u Use) groupEdits(img Image) []yamledit.Edit {
@@ -160,9 +161,11 @@ func (u Use) groupEdits(img Image) []yamledit.Edit {
 		}
 		edits = append(edits, yamledit.Edit{Doc: u.doc, Path: append(slices.Clip(u.at), key), Value: value})
 	}
-	registry, repository := v.split(img.Name)
-	put("registry", v.registry, registry)
-	put(v.repositoryKey, v.repository, repository)
+	if !sameRepository(v.name(), img.Name) {
+		registry, repository := v.split(img.Name)
+		put("registry", v.registry, registry)
+		put(v.repositoryKey, v.repository, repository)
+	}
 	tag, _, inTag := strings.Cut(v.tag.text, "@")
 	hasKey := v.digest.there && !inTag
 	switch known := firstOf(img.Tag, tag); {

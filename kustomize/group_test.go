@@ -287,7 +287,14 @@ func TestGroupSpellings(t *testing.T) {
 		{"{repository: r/a, tag: v1, sha: OLD}", "r/a:v2", "{repository: r/a, tag: v2, sha: NEW}"},
 		// A registry of its own.
 		{"{registry: q.io, repository: r/a, digest: ''}", "q.io/r/a", "{registry: q.io, repository: r/a, digest: 'NEW'}"},
-		{"{registry: docker.io, repository: nginx, tag: '1'}", "docker.io/library/nginx:2", "{registry: docker.io, repository: library/nginx, tag: '2'}"},
+		// A name that is the same by Docker's defaults stays: the chart may have a registry before it.
+		{"{repository: r/a, tag: v1}", "docker.io/r/a:v2", "{repository: r/a, tag: v2}"},
+		{"{repository: nginx, tag: v1}", "docker.io/library/nginx:v2", "{repository: nginx, tag: v2}"},
+		{"{registry: '', repository: r/a, tag: v1}", "docker.io/r/a:v2", "{registry: '', repository: r/a, tag: v2}"},
+		{"{registry: docker.io, repository: nginx, tag: '1'}", "docker.io/library/nginx:2", "{registry: docker.io, repository: nginx, tag: '2'}"},
+		{"{registry: index.docker.io, repository: r/a, tag: '1'}", "docker.io/r/a:2", "{registry: index.docker.io, repository: r/a, tag: '2'}"},
+		{"{repository: localhost/a, tag: v1}", "docker.io/localhost/a:v2", "{repository: docker.io/localhost/a, tag: v2}"},
+		{"{repository: q.io/a, tag: v1}", "docker.io/library/a:v2", "{repository: docker.io/library/a, tag: v2}"},
 		{"{registry: docker.io, repository: a/b, tag: '1'}", "q.io:5000/r/a:2", "{registry: q.io:5000, repository: r/a, tag: '2'}"},
 		{"{registry: q.io/r, repository: b, tag: v1}", "q.io/r/a:v2", "{registry: q.io/r, repository: a, tag: v2}"},
 		{"{registry: '', repository: q.io/r/b, tag: v1}", "q.io/r/a:v2", "{registry: '', repository: q.io/r/a, tag: v2}"},

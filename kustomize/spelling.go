@@ -85,6 +85,9 @@ func (u Use) spell(img Image) string {
 	old := u.value.text
 	switch u.Part {
 	case PartName:
+		if sameRepository(old, img.Name) {
+			return old
+		}
 		return img.Name
 	case PartDigest:
 		return img.Digest
@@ -133,6 +136,27 @@ func (u Use) Repository() string {
 		return repository
 	}
 	return ""
+}
+
+// sameRepository reports whether two names are of one repository, by Docker's defaults for
+// what has no registry: bitnami/redis and docker.io/bitnami/redis.
+func sameRepository(a, b string) bool {
+	return a == b || a != "" && withRegistry(a) == withRegistry(b)
+}
+
+// withRegistry is the full name of a repository.
+func withRegistry(name string) string {
+	host, path, ok := strings.Cut(name, "/")
+	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
+		host, path = "docker.io", name
+	}
+	if host == "index.docker.io" {
+		host = "docker.io"
+	}
+	if host == "docker.io" && !strings.Contains(path, "/") {
+		path = "library/" + path
+	}
+	return host + "/" + path
 }
 
 // entryEdits are the edits of an images: entry (product.md 2, "Spellings of an

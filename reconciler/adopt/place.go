@@ -80,6 +80,10 @@ func (a *Adoption) addSpot(f *file, s *kustomize.Spot) {
 		return
 	}
 	tag := s.Tag
+	if s.Kind == kustomize.SpotGroup && tag == "" && s.Digest == "" && s.Refused == "" {
+		a.leave(stream.Notice, p, "the tag is empty: what runs is the chart's own default", "write the tag, and run init again")
+		return
+	}
 	if s.Kind == kustomize.SpotEntry && tag == "" && s.Digest == "" {
 		if tag = a.repo.tagBelow(f.path, s.Label); tag == "" {
 			a.leave(stream.Notice, p, "the entry shows no tag and no digest", "write newTag, or bind what shows the tag")
