@@ -108,12 +108,29 @@ func Reads(name string) bool {
 	return IsYAML(name) || dockerfile.Is(name) || isText
 }
 
-// IsYAML reports whether a file of that name is YAML: .yaml, .yml, and Kustomization,
-// which has no extension.
+// IsYAML reports whether a file of that name is YAML: .yaml, .yml, Kustomization, which has
+// no extension, and JSON, which is YAML without comments.
 func IsYAML(name string) bool {
 	base := path.Base(name)
 	ext := path.Ext(base)
-	return ext == ".yaml" || ext == ".yml" || base == "Kustomization"
+	return ext == ".yaml" || ext == ".yml" || base == "Kustomization" || IsJSON(base)
+}
+
+// IsJSON reports whether a file of that name is JSON: only OpenShift's annotation binds an
+// image in it.
+func IsJSON(name string) bool { return path.Ext(name) == ".json" }
+
+// noComments is why no marker can stand in JSON, and triggerInstead what can.
+const (
+	noComments     = "JSON has no comments, and so no markers"
+	triggerInstead = "bind a container by the annotation " + triggersKey + " of its workload, all else from YAML"
+)
+
+// MayHold reports whether a file that is YAML by its name may have objects of Kubernetes, or
+// patches of them. It parses nothing. Most JSON is something else: package.json, data.
+func MayHold(name string, src []byte) bool {
+	has := func(key string) bool { return bytes.Contains(src, []byte(`"`+key+`"`)) }
+	return !IsJSON(name) || has("apiVersion") && has("kind") || has("op") && has("path")
 }
 
 // Parse finds what a file binds. It returns nil when that is nothing, without

@@ -25,6 +25,8 @@ func Mark(name string, src []byte, s Spot, ref string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case IsJSON(name):
+		return nil, &yamledit.Error{Line: is.Line, Reason: noComments + ": " + triggerInstead}
 	case is.from != nil:
 		return markFrom(name, src, is, ref)
 	}

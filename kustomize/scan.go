@@ -48,6 +48,10 @@ func read(name string, y *yamledit.File) *File {
 		if !strings.Contains(c.Text, markerKey) {
 			continue
 		}
+		if IsJSON(name) {
+			s.problem(c.Line, "", finding{message: noComments, hint: triggerInstead})
+			continue
+		}
 		m, ok, found := parseMarker(c.Text)
 		for _, f := range found {
 			s.problem(c.Line, "", f)

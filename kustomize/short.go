@@ -63,8 +63,8 @@ var (
 )
 
 // Mention scans a file for short names; nil when it can have none.
-func Mention(src []byte) *Mentions {
-	if !slices.ContainsFunc(imageLists, func(list []byte) bool { return bytes.Contains(src, list) }) {
+func Mention(name string, src []byte) *Mentions {
+	if !IsYAML(name) || !slices.ContainsFunc(imageLists, func(list []byte) bool { return bytes.Contains(src, list) }) || !MayHold(name, src) {
 		return nil
 	}
 	m := &Mentions{}

@@ -88,7 +88,7 @@ func describeImages(all []ShortImage) string {
 // checkMentions requires that the scan of the bytes misses nothing that parsing finds.
 func checkMentions(t *testing.T, src string) {
 	t.Helper()
-	m, said := ReadManifest([]byte(src)), Mention([]byte(src))
+	m, said := ReadManifest([]byte(src)), Mention("a.yaml", []byte(src))
 	for _, i := range m.Images {
 		if i.Name == "" {
 			continue // of a Job, for a warning only: local lookup has no use for it
@@ -113,7 +113,23 @@ func TestMention(t *testing.T) {
 		"kind: Job\ncontainers: [{image: r.io/a}]":               {Job: true},
 		"initContainers: [{image: a}]\n" + resolveNames:          {Names: []string{"a"}, Resolve: true},
 	} {
-		if diff := cmp.Diff(want, Mention([]byte(src))); diff != "" {
+		if diff := cmp.Diff(want, Mention("a.yaml", []byte(src))); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", src, diff)
+		}
+	}
+}
+
+// Most JSON is nothing that a cluster gets.
+func TestMentionJSON(t *testing.T) {
+	const images = `"containers": [{"image": "app:1"}]`
+	for src, want := range map[string]*Mentions{
+		`{"name": "x", ` + images + `}`:                                                                       nil,
+		`{"apiVersion": "v1", "kind": "Pod", "spec": {` + images + `}}`:                                       {Names: []string{"app"}},
+		`{"apiVersion": "batch/v1", "kind": "Job", "spec": {` + images + `}}`:                                 {Names: []string{"app"}, Job: true},
+		`[{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "app:1"}]`:             {All: true},
+		`[{"op": "add", "path": "/spec/template/spec/containers/-", "value": {"name": "a", "image": "a:1"}}]`: {Names: []string{"a"}},
+	} {
+		if diff := cmp.Diff(want, Mention("a.json", []byte(src))); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", src, diff)
 		}
 	}

@@ -111,6 +111,11 @@ func yamlSpots(name string, y *yamledit.File, f *File) []Spot {
 			}
 		}
 	}
+	for i := range found {
+		if s := &found[i]; IsJSON(name) && s.Bound == "" && !s.inPod() {
+			s.Refused = firstOf(s.Refused, noComments)
+		}
+	}
 	return found
 }
 

@@ -13,7 +13,10 @@ import (
 
 // triggersKey is OpenShift's annotation of a workload: a JSON list of entries, each of
 // which binds the image of one container to an image stream tag (openshift.md 3.1).
-const triggersKey = "image.openshift.io/triggers"
+const (
+	triggersKey   = triggersGroup + "/triggers"
+	triggersGroup = "image.openshift.io"
+)
 
 // triggerPlace is the entry of an annotation that binds a use.
 type triggerPlace struct {
@@ -49,8 +52,13 @@ func (a *annotation) lineOf(off int) int {
 	return a.yaml.LineAt(a.within[off].Start)
 }
 
+// escapedKey is the annotation's key as some encoders of JSON write it.
+var escapedKey = []byte(strings.ReplaceAll(triggersKey, "/", `\/`))
+
 // hasTriggers reports whether a file may have the annotation.
-func hasTriggers(src []byte) bool { return bytes.Contains(src, []byte(triggersKey)) }
+func hasTriggers(src []byte) bool {
+	return bytes.Contains(src, []byte(triggersGroup)) && (bytes.Contains(src, []byte(triggersKey)) || bytes.Contains(src, escapedKey))
+}
 
 // readTriggers makes uses of the annotations of a file, behind those of its markers.
 func (s *scanner) readTriggers() {

@@ -20,7 +20,20 @@ func (s Spot) CanTrigger() bool {
 	return s.container != "" && slices.Contains(triggerKinds, s.Object.Group+" "+s.Object.Kind)
 }
 
-// Trigger binds a place for which CanTrigger holds to ref by an entry in the annotation
+// Unbindable is why neither a marker nor a trigger can bind the spot; "" = one of them can.
+func (s Spot) Unbindable() string {
+	if s.blank && s.CanTrigger() {
+		return ""
+	}
+	return s.Refused
+}
+
+// inPod reports whether the annotation of its workload can bind the spot.
+func (s Spot) inPod() bool {
+	return s.container != "" && s.doc != nil && strings.HasPrefix(s.Path, podOf(s.doc).prefix)
+}
+
+// Trigger binds a place for which CanTrigger holds, or in JSON any container, to ref by an entry in the annotation
 // image.openshift.io/triggers of its workload, as oc set triggers writes it (openshift.md
 // 4.5). Nothing else differs, and no other place is bound by it; else it is ErrUnproven.
 func Trigger(name string, src []byte, s Spot, ref string) ([]byte, error) {
@@ -28,7 +41,7 @@ func Trigger(name string, src []byte, s Spot, ref string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !is.CanTrigger() {
+	if !is.CanTrigger() && !IsJSON(name) {
 		return nil, &yamledit.Error{Line: is.Line, Reason: "OpenShift reads no triggers here: bind it by a marker"}
 	}
 	y, err := yamledit.Parse(src)

@@ -1,6 +1,7 @@
 package kustomize
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -159,6 +160,52 @@ func TestTriggerRefuses(t *testing.T) {
 		}
 		if _, err := Trigger("w.yaml", []byte(c.in), spots[0], "a/b:1"); !errors.Is(err, ErrUnproven) || err.Error() != c.want {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// The parser knows no escaped slash, which is no reason to say nothing.
+func TestTriggerWithAnEscape(t *testing.T) {
+	f := Parse("w.json", []byte(`{"metadata":{"annotations":{"image.openshift.io\/triggers":"[]"}}}`))
+	if f == nil || !strings.Contains(f.Broken, "unknown escape") || f.BrokenAt != 1 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// JSON stays JSON, in whatever way it is written: what cannot be is refused.
+func TestTriggerJSON(t *testing.T) {
+	const entry = `"[{\"from\":{\"kind\":\"ImageStreamTag\",\"name\":\"b:1\",\"namespace\":\"a\"},\"fieldPath\":\"spec.template.spec.containers[?(@.name==\\\"c\\\")].image\"}]"`
+	const spec = `"spec":{"template":{"spec":{"containers":[{"name":"c","image":"r/a"}]}}}`
+	for _, c := range []struct{ in, out, refused string }{
+		{in: `{"kind":"Deployment",` + spec + `}`, refused: "no key metadata here"},
+		{
+			in:  `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"w"},` + spec + `}`,
+			out: `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"w","annotations":{"image.openshift.io/triggers": ` + entry + `}},` + spec + `}`,
+		},
+		{
+			in:  "{\r\n\t\"kind\": \"Rollout\",\r\n\t\"metadata\": {\r\n\t\t\"annotations\": {}\r\n\t},\r\n" + spec + "}",
+			out: "{\r\n\t\"kind\": \"Rollout\",\r\n\t\"metadata\": {\r\n\t\t\"annotations\": {\r\n\t\t\t\"image.openshift.io/triggers\": " + entry + "\r\n\t\t}\r\n\t},\r\n" + spec + "}",
+		},
+	} {
+		spots, err := Spots("w.json", []byte(c.in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := Trigger("w.json", []byte(c.in), spots[0], "a/b:1")
+		if err != nil {
+			if !errors.Is(err, ErrUnproven) || c.refused == "" || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%s: %v", c.in, err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(c.out, string(now)); diff != "" {
+			t.Error(diff)
+		}
+		if !json.Valid(now) {
+			t.Errorf("no JSON: %s", now)
+		}
+		if _, err := Mark("w.json", []byte(c.in), spots[0], "a/b:1"); !errors.Is(err, ErrUnproven) {
+			t.Errorf("a marker: %v", err)
 		}
 	}
 }

@@ -256,7 +256,7 @@ func (t *setTriggers) sayUnbound(o opened) error {
 	}
 	fmt.Fprintf(t.stderr, "nothing is bound in %s, which shows:\n", o.File)
 	for _, c := range all {
-		fmt.Fprintf(t.stderr, "  line %d  %s  %s%s\n", c.Line, c.Label, cmp.Or(c.Image, "-"), after("  not to be bound: ", c.Refused))
+		fmt.Fprintf(t.stderr, "  line %d  %s  %s%s\n", c.Line, c.Label, cmp.Or(strings.TrimSpace(c.Image), "-"), after("  not to be bound: ", c.Unbindable()))
 	}
 	fmt.Fprintf(t.stderr, "to bind one: imgstream set triggers %s -c %s --from-image STREAM:TAG\n", o.File, all[0].Label)
 	return nil

@@ -44,6 +44,8 @@ var applyCases = []struct {
 	{"null before a comment", "a: # c\n", set("x", "a"), "a: x # c\n", ""},
 	{"null written out", "a: ~ # c\n", set("x", "a"), "a: x # c\n", ""},
 	{"null in a list", "- \n- b\n", set("x", 0), "- x \n- b\n", ""},
+	{"null in JSON", `{"a": null, "b": 1}` + "\n", set("x", "a"), `{"a": "x", "b": 1}` + "\n", ""},
+	{"a number in JSON", `{"a":1.2}` + "\n", set("1.3.0", "a"), `{"a":"1.3.0"}` + "\n", ""},
 	{"null in a flow map", "{a: , b: c}\n", set("x", "a"), "{a: x, b: c}\n", ""},
 	{"flow key without a colon", "{a, b: c}\n", set("x", "a"), "", "no place"},
 	{"value on the line below", "a:\n  b\n", set("c", "a"), "a:\n  c\n", ""},

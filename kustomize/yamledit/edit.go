@@ -146,7 +146,7 @@ func (f *File) planOne(c *change, e Edit) error {
 	case e.Insert != "":
 		return f.planInsert(c, n, Pair{e.Insert, e.Value})
 	}
-	return f.planSet(c, n, e.Value)
+	return f.planSet(c, list, n, e.Value)
 }
 
 // planBytes adds what is inserted and taken away. Keys come before elements: they
@@ -294,7 +294,7 @@ func keyText(k *yaml.Node) string {
 	return k.Value
 }
 
-func (f *File) planSet(c *change, n *yaml.Node, value string) error {
+func (f *File) planSet(c *change, parent, n *yaml.Node, value string) error {
 	if n.Kind != yaml.ScalarNode {
 		return refuse(n.Line, "a mapping or a list, not a single value")
 	}
@@ -308,7 +308,7 @@ func (f *File) planSet(c *change, n *yaml.Node, value string) error {
 		c.set[n] = value
 		return nil
 	}
-	r, err := f.replace(n, value)
+	r, err := f.replace(parent, n, value)
 	if err != nil {
 		return err
 	}
@@ -317,8 +317,9 @@ func (f *File) planSet(c *change, n *yaml.Node, value string) error {
 	return nil
 }
 
-// replace writes a value in the style of the one that stands there.
-func (f *File) replace(n *yaml.Node, value string) (replacement, error) {
+// replace writes a value in the style of the one that stands there: in JSON, where a number
+// or null stood, in quotes.
+func (f *File) replace(parent, n *yaml.Node, value string) (replacement, error) {
 	span := f.spans[n]
 	if n.Style&blockStyle != 0 {
 		return f.replaceBlock(n, value)
@@ -331,6 +332,8 @@ func (f *File) replace(n *yaml.Node, value string) (replacement, error) {
 		return replacement{Span: span, text: doubleQuoted(value)}, nil
 	case n.Style&yaml.SingleQuotedStyle != 0:
 		return replacement{Span: span, text: singleQuoted(value)}, nil
+	case span.Start < span.End && !IsString(n) && parent != nil && parent.Style&yaml.FlowStyle != 0 && quotesKeys(parent):
+		return replacement{Span: span, text: doubleQuoted(value)}, nil
 	case span.Start < span.End:
 		return replacement{Span: span, text: plainOrQuoted(value)}, nil
 	}

@@ -80,14 +80,14 @@ func isNothing(n *yaml.Node) bool {
 
 // planPut replaces the value at path.
 func (f *File) planPut(c *change, doc int, path Path, v Value) error {
-	_, n, err := f.find(Edit{Doc: doc, Path: path})
+	parent, n, err := f.find(Edit{Doc: doc, Path: path})
 	if err != nil {
 		return err
 	}
 	want := v.node
 	switch {
 	case want.Kind == yaml.ScalarNode && want.Tag == "!!str":
-		return f.planSet(c, n, want.Value)
+		return f.planSet(c, parent, n, want.Value)
 	case isNothing(n):
 		return f.planFill(c, doc, path, n, want)
 	case want.Kind != yaml.ScalarNode || n.Kind != yaml.ScalarNode:

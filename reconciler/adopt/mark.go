@@ -77,12 +77,15 @@ func (m *marking) mark(p *place, ref string) error {
 }
 
 // mark binds the place to ref in src, which begins behind the line above of the file, and
-// nothing else; it changes comments alone.
+// nothing else; it changes comments alone, and in JSON, which has none, OpenShift's annotation.
 func (p *place) mark(src []byte, above int, ref string) ([]byte, error) {
 	if p.spot != nil {
 		s, err := p.spotIn(src, above)
 		if err != nil {
 			return nil, err
+		}
+		if kustomize.IsJSON(p.file.path) {
+			return kustomize.Trigger(p.file.base(), src, s, ref)
 		}
 		return kustomize.Mark(p.file.base(), src, s, ref)
 	}

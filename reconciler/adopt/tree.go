@@ -113,12 +113,17 @@ func (r *repo) add(name string, e fs.DirEntry) error {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	if info.Size() > kustomize.MaxSize {
-		r.leave(stream.Notice, stream.Pos{File: name}, fmt.Sprintf("not read: larger than %d bytes", kustomize.MaxSize), "")
+		if !kustomize.IsJSON(name) { // of that size it is data
+			r.leave(stream.Notice, stream.Pos{File: name}, fmt.Sprintf("not read: larger than %d bytes", kustomize.MaxSize), "")
+		}
 		return nil
 	}
 	src, err := fs.ReadFile(r.fsys, name)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
+	}
+	if !kustomize.MayHold(name, src) {
+		return nil
 	}
 	f := &file{path: name, src: src}
 	f.spots, err = kustomize.Spots(path.Base(name), src)
@@ -191,7 +196,7 @@ func (r *repo) reportCharts() {
 
 // showsImages says whether a file that cannot be read may show an image.
 func showsImages(src []byte) bool {
-	return bytes.Contains(src, []byte("image:")) || bytes.Contains(src, []byte("newTag:")) || bytes.Contains(src, []byte("newName:"))
+	return bytes.Contains(src, []byte("image:")) || bytes.Contains(src, []byte(`"image"`)) || bytes.Contains(src, []byte("newTag:")) || bytes.Contains(src, []byte("newName:"))
 }
 
 // leave lists something that is left as it is.

@@ -111,7 +111,7 @@ func (cs *Consumers) Bind(c Consumer, ref stream.Ref, marker bool) error {
 		text = ref.Name + ":" + ref.Tag
 	}
 	return cs.edit(c, func(src []byte) ([]byte, error) {
-		if marker || !c.CanTrigger() {
+		if marker || !c.CanTrigger() && !kustomize.IsJSON(cs.File) {
 			return kustomize.Mark(path.Base(cs.File), src, c.Spot, text)
 		}
 		now, err := kustomize.Trigger(path.Base(cs.File), src, c.Spot, text)
@@ -159,6 +159,9 @@ func (cs *Consumers) edit(c Consumer, change func([]byte) ([]byte, error)) error
 
 // Named are the consumers with these names; a name that none has is an error.
 func Named(file string, all []Consumer, names []string) ([]Consumer, error) {
+	if len(all) == 0 {
+		return nil, NoImage(file)
+	}
 	var found []Consumer
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {

@@ -205,9 +205,7 @@ func (r *reader) parse(f *file, name string, src []byte) {
 	}
 	if r.scans(name) {
 		f.uses = kustomize.Parse(path.Base(name), src)
-		if kustomize.IsYAML(name) {
-			f.names = kustomize.Mention(src)
-		}
+		f.names = kustomize.Mention(name, src)
 	}
 	if f.matters() {
 		r.kept.add(f, src)
@@ -250,7 +248,7 @@ func (f *file) collect(name string, c *collector) {
 	if f.uses != nil {
 		c.files = append(c.files, plan.File{Path: name, File: f.uses})
 	}
-	if f.tooBig > 0 {
+	if f.tooBig > 0 && !kustomize.IsJSON(name) { // of that size it is data
 		c.problems = append(c.problems, stream.Problem{
 			Severity: stream.Notice, Pos: stream.Pos{File: name},
 			Message: fmt.Sprintf("not read: %d bytes are more than the limit of %d", f.tooBig, maxSize),
