@@ -7,18 +7,18 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 )
 
-// plugins refuses what kustomize would run.
-func plugins(at place, k *types.Kustomization) error {
+// programs refuses what kustomize would run, but for plugins.
+func programs(at place, k *types.Kustomization) error {
 	switch {
 	case len(k.HelmCharts) > 0 || k.HelmGlobals != nil || len(k.HelmChartInflationGenerator) > 0:
-		return at.refuse("it inflates a Helm chart")
-	case len(k.Generators)+len(k.Transformers)+len(k.Validators) > 0:
-		return at.refuse("it has generators, transformers or validators, which may be programs")
+		return helm(at)
 	case len(k.OpenAPI) > 0 || len(k.Crds) > 0: // a schema that refers to itself would never end
 		return at.refuse("it brings a schema of its own (openapi, crds)")
 	}
 	return nil
 }
+
+func helm(at place) error { return at.refuse("it inflates a Helm chart") }
 
 // changing are the files that a kustomization changes objects by.
 //

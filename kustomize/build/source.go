@@ -184,7 +184,7 @@ func (c *collector) kustomization(dir string, from place) error {
 	}
 	c.changes += len(src)
 	k := c.parsed[file]
-	if k == nil {
+	if k == nil || len(k.Generators)+len(k.Transformers)+len(k.Validators) > 0 { // they are added to it
 		k = &types.Kustomization{}
 		if err := k.Unmarshal(src); err != nil {
 			return place{file, 0}.fails("%s", words(err))
@@ -219,9 +219,13 @@ func (c *collector) only(dir string, from place) (string, error) {
 
 // contents reads what a kustomization names.
 func (c *collector) contents(file, dir string, k *types.Kustomization) error {
-	if err := plugins(place{file, 0}, k); err != nil {
+	if err := programs(place{file, 0}, k); err != nil {
 		return err
 	}
+	if err := c.plugins(file, dir, k); err != nil {
+		return err
+	}
+	c.kinds += len(k.ConfigMapGenerator) + len(k.SecretGenerator)
 	for _, patch := range inline(k) {
 		if err := safe(file, []byte(patch)); err != nil {
 			return err
