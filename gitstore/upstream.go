@@ -73,7 +73,7 @@ func (c clone) remoteURL(cfg *config.Config, remote string) (string, error) {
 	}
 	if url == "" {
 		if !strings.ContainsAny(remote, "/:") {
-			return "", fmt.Errorf("%s: %w named %s: add it with git remote add, or name the repository with --repo", c.root, ErrNoRemote, remote)
+			return "", fmt.Errorf("%s: %w named %s: add it with git remote add, or name the repository with --repo and --branch", c.root, ErrNoRemote, remote)
 		}
 		url = remote // branch.<name>.remote may be a URL
 	}

@@ -53,9 +53,20 @@ func parseMarker(comment string) (m marker, ok bool, found []finding) {
 		found = append(found, f...)
 	}
 	if m.ref == "" {
-		return m, false, append(found, finding{message: "the marker stands behind another object in its comment", hint: "put it first, or into the same object"})
+		return m, false, append(found, withoutRef(keys))
 	}
 	return m, true, found
+}
+
+// withoutRef is the finding of an object without markerKey in a comment that has it: the
+// key is misspelt, or stands in a later object.
+func withoutRef(keys []string) finding {
+	for _, key := range keys {
+		if strings.HasPrefix(key, markerKey) {
+			return finding{message: fmt.Sprintf("unknown key %q in the marker", key), hint: "did you mean " + markerKey + "?"}
+		}
+	}
+	return finding{message: "the marker stands behind another object in its comment", hint: "put it first, or into the same object"}
 }
 
 // set takes over one key of a marker. Keys with a dollar sign are other tools'.

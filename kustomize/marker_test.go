@@ -43,6 +43,7 @@ func TestParseMarker(t *testing.T) {
 		{`# {"$imagestream": "A/b:1"}`, marker{}, false, "is not [namespace/]stream:tag"},
 		{`# {"$imagestream": "a/b:1:sum"}`, marker{}, false, "no part of an image"},
 		{`# {"$imagestream": "a/b:1:"}`, marker{}, false, "no part of an image"},
+		{`# {"$imagestreams": "a/b:1"}`, marker{}, false, `unknown key "$imagestreams"`},
 		{`# {"$imagepolicy": "x"} {"$imagestream": "a/b:1"}`, marker{}, false, "behind another object"},
 		{`# - name: a # {"$imagestream": "a/b:1"}`, marker{}, false, "notice: a marker inside a comment"},
 		{`## {"$imagestream": "a/b:1"}`, marker{}, false, "notice: a marker inside a comment"},

@@ -77,8 +77,10 @@ func (t *target) complete(a *app) error {
 	case errors.Is(err, gitstore.ErrDetached) && t.branch != "":
 	case errors.Is(err, gitstore.ErrDetached):
 		return usagef("HEAD is detached: say which branch with --branch")
-	case err != nil:
+	case errors.Is(err, gitstore.ErrNoClone):
 		return fmt.Errorf("%w: run in a clone, or name the repository with --repo and --branch", err)
+	case err != nil:
+		return err
 	}
 	t.repo = url
 	if t.branch == "" {

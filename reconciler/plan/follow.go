@@ -21,7 +21,7 @@ func (n *Next) followed(t *tag, st *stream.Status) *stream.Status {
 		return next
 	}
 	if n.tags[src] == nil || n.status(src) == nil && n.tip.tag(src) == nil { // a push that brought nothing leaves no tag behind
-		return n.refuse(t, st, stream.ReasonNotFound, fmt.Sprintf("imagestreamtag.image.openshift.io %q not found", src), "")
+		return n.refuse(t, st, stream.ReasonNotFound, fmt.Sprintf("imagestreamtag.image.openshift.io %q not found", src), n.similar(src)+"it is followed as soon as it is there")
 	}
 	head := n.status(src).Head()
 	switch {

@@ -224,7 +224,8 @@ func (n *Next) pinned(t *tag, st *stream.Status) *stream.Status {
 	switch len(found) {
 	case 0:
 		n.unfound++
-		return n.refuse(t, st, stream.ReasonNotFound, fmt.Sprintf("imagestreamimage.image.openshift.io %q not found", src), "")
+		return n.refuse(t, st, stream.ReasonNotFound, fmt.Sprintf("imagestreamimage.image.openshift.io %q not found", src),
+			fmt.Sprintf("write an image of its history: imgstream describe is/%s -n %s shows it", src.Name, src.Namespace))
 	case 1:
 		src.Digest = found[0].Image
 		return n.move(t, st, stream.Item{
@@ -355,6 +356,9 @@ func (n *Next) refuseRejected(t *tag, st *stream.Status, r *stream.Rejection) *s
 		message += ", although it was asked for"
 		next = clone(next, t.ref)
 		next.Source = t.source()
+	}
+	if severity == stream.Warning && t.rejected == r.Image {
+		return next // recorded in this pass, which has told it
 	}
 	n.report(t, severity, message, "another digest is; to have this one again: imgstream resume "+argument(t.ref)+" --accept-rejected")
 	return next

@@ -54,6 +54,17 @@ func (k *keychain) entry(ctx context.Context, repo name.Repository) string {
 	return repo.String()
 }
 
+// ofOperator reports whether a repository is asked with credentials that the operator
+// gave for its host (Options.Login), and not with those of the docker configuration.
+func (k *keychain) ofOperator(repo name.Repository) bool {
+	l, ok := k.inner.(logins)
+	if !ok {
+		return false
+	}
+	login, err := l.login(repo)
+	return err == nil && login != Login{}
+}
+
 func (k *keychain) lookup(ctx context.Context, r authn.Resource) (*authn.AuthConfig, error) {
 	a, err := authn.Resolve(ctx, k.inner, r)
 	if err != nil {

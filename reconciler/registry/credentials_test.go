@@ -84,8 +84,9 @@ func bearer(r *rig, open bool) func(http.ResponseWriter, *http.Request) bool {
 }
 
 const (
-	refused = `HOST answered 401 Unauthorized (asked with the entry "HOST" of the docker configuration): check that it may pull a/x, log in again with ` + "`docker login HOST`, or check DOCKER_CONFIG"
-	nobody  = "HOST answered 401 Unauthorized (asked without credentials: the docker configuration has none for it): log in with `docker login HOST` or check DOCKER_CONFIG; a private repository and one that does not exist look the same"
+	refused   = `HOST answered 401 Unauthorized (asked with the entry "HOST" of the docker configuration): check that it may pull a/x, log in again with ` + "`docker login HOST`, or check DOCKER_CONFIG"
+	operators = "HOST answered 401 Unauthorized (asked with the operator's credentials for HOST): check what its entry in registries names, and that it may pull a/x"
+	nobody    = "HOST answered 401 Unauthorized (asked without credentials: the docker configuration has none for it): log in with `docker login HOST` or check DOCKER_CONFIG; a private repository and one that does not exist look the same"
 )
 
 func TestCredentials(t *testing.T) {
@@ -112,6 +113,11 @@ func TestCredentials(t *testing.T) {
 			t.Run("wrong, of the repository", func(t *testing.T) {
 				dockerConfig(t, map[string]string{r.host + "/a/x": "v:" + secret, r.host: "u:" + secret})
 				r.wantFailure(t, r.ask(t, newClient(t, Options{}), "a/x:1"), "", strings.Replace(refused, `entry "HOST"`, `entry "HOST/a/x"`, 1))
+			})
+			t.Run("wrong, of the operator", func(t *testing.T) {
+				dockerConfig(t, map[string]string{r.host: "u:" + secret})
+				login := func(string) (Login, error) { return Login{Username: "v", Password: secret}, nil }
+				r.wantFailure(t, r.ask(t, newClient(t, Options{Login: login}), "a/x:1"), "", operators)
 			})
 			t.Run("none", func(t *testing.T) {
 				dockerConfig(t, map[string]string{"elsewhere.example": "u:" + secret})

@@ -299,7 +299,7 @@ func busyVerdict(host string, busy *busyError) *verdict {
 	return v
 }
 
-// accessVerdict says which credentials did not do, by the name of their entry.
+// accessVerdict says which credentials did not do: the operator's, or those of the docker configuration, by their entry.
 func (c *Client) accessVerdict(ctx context.Context, ref name.Reference, who, status string) *verdict {
 	host := ref.Context().RegistryStr()
 	login := "docker login " + display(host)
@@ -308,6 +308,9 @@ func (c *Client) accessVerdict(ctx context.Context, ref name.Reference, who, sta
 	}
 	if c.transport.redirected(host) {
 		return answer("%s answered %s (asked without credentials: the registry redirects its API to another host, which gets none): name that host in the reference", who, status)
+	}
+	if c.keychain.ofOperator(ref.Context()) {
+		return answer("%s answered %s (asked with the operator's credentials for %s): check what its entry in registries names, and that it may pull %s", who, status, display(host), ref.Context().RepositoryStr())
 	}
 	entry := c.keychain.entry(ctx, ref.Context())
 	if entry == "" {

@@ -16,13 +16,18 @@ type logins struct {
 	next authn.Keychain
 }
 
-// Resolve gives the operator's login for a host, by the name that references have.
-func (l logins) Resolve(target authn.Resource) (authn.Authenticator, error) {
+// login is the operator's for a host, by the name that references have.
+func (l logins) login(target authn.Resource) (Login, error) {
 	host := target.RegistryStr()
 	if host == name.DefaultRegistry {
 		host = "docker.io"
 	}
-	login, err := l.of(host)
+	return l.of(host)
+}
+
+// Resolve gives the operator's login, else the next keychain's.
+func (l logins) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	login, err := l.login(target)
 	switch {
 	case err != nil:
 		return nil, err

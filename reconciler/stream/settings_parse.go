@@ -268,7 +268,7 @@ func (r *settingsReader) count(o object, name string, fallback int) int {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		r.errorf(o.at(name).line, "write a number from 1 on", "%s %q is not one", o.path(name), s)
+		r.errorf(o.at(name).line, "write a number from 1 on", "%s %q is not a positive number", o.path(name), s)
 		return fallback
 	}
 	return n

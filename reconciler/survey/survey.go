@@ -18,10 +18,17 @@ import (
 // decided without them.
 type SettingsError struct{ Problems []stream.Problem }
 
+// Error lists the errors among the problems, each with what to do next.
 func (e *SettingsError) Error() string {
-	lines := make([]string, len(e.Problems))
-	for i, p := range e.Problems {
-		lines[i] = p.String()
+	var lines []string
+	for _, p := range e.Problems {
+		if p.Severity != stream.Error {
+			continue
+		}
+		lines = append(lines, p.String())
+		if p.Hint != "" {
+			lines = append(lines, "    "+p.Hint)
+		}
 	}
 	return strings.Join(lines, "\n")
 }

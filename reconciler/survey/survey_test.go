@@ -202,8 +202,13 @@ func TestSettingsThatAreNotValid(t *testing.T) {
 	files := fstest.MapFS{".imgstream.yaml": {Data: []byte("kind: Repository\nhsitory: {}\n")}}
 	_, err := survey.Read(files)
 	invalid, ok := errors.AsType[*survey.SettingsError](err)
-	if !ok || !strings.Contains(err.Error(), ".imgstream.yaml:2: error: ") {
+	if !ok {
 		t.Fatal(err)
+	}
+	want := ".imgstream.yaml:1: error: apiVersion \"\" is not known\n    write apiVersion: imgstream.dev/v1\n" +
+		".imgstream.yaml:2: error: unknown field hsitory\n    did you mean history?"
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("the notice that deploy tools take the file for a resource stays out (-want +got):\n%s", diff)
 	}
 	s, err := survey.ReadWith(files, read(t, fstest.MapFS{}).View.Tree.Settings)
 	if err != nil || len(invalid.Problems) == 0 {
