@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,40 +12,81 @@ import (
 	"github.com/imgstream/imgstream/reconciler/daemon"
 )
 
-// changes starts a Watch and gives the channel of its calls.
-func changes(t *testing.T, files ...string) <-chan struct{} {
+// watch is a Watch under test.
+type watch struct {
+	calls chan struct{}
+	looks chan struct{} // one begins: what the one before found was told
+	other string        // a file beside the watched ones
+}
+
+// changes starts a Watch, which has seen what the files hold.
+func changes(t *testing.T, files ...string) *watch {
 	t.Helper()
-	calls := make(chan struct{}, 100)
+	w := &watch{calls: make(chan struct{}, 100), looks: make(chan struct{}, 1000), other: filepath.Join(filepath.Dir(files[0]), "other")}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	ready := make(chan struct{}, 100)
 	go func() {
-		done <- daemon.Watch(ctx, func() []string { ready <- struct{}{}; return files }, func() { calls <- struct{}{} })
+		done <- daemon.Watch(ctx, func() []string { w.looks <- struct{}{}; return files }, func() { w.calls <- struct{}{} })
 	}()
-	<-ready
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	time.Sleep(50 * time.Millisecond) // the first look ends; a change before it would be no change
-	return calls
+	<-w.looks
+	w.look(t)
+	return w
 }
 
+// look has the Watch look at the files once more. A change before it watches is not heard
+// of, so it is made again.
+func (w *watch) look(t *testing.T) {
+	t.Helper()
+	for tries := 0; tries < 100; tries++ {
+		write(t, w.other, fmt.Sprint(tries%10))
+		select {
+		case <-w.looks:
+			return
+		case <-time.After(time.Second):
+		}
+	}
+	t.Fatal("it does not look at the files any more")
+}
+
+// write changes a file at a stroke: nobody sees it empty in between.
 func write(t *testing.T, file, text string) {
 	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func expect(t *testing.T, calls <-chan struct{}, what string) {
+// expect waits for a call. The bound only ends a test that has failed.
+func (w *watch) expect(t *testing.T, what string) {
 	t.Helper()
 	select {
-	case <-calls:
-	case <-time.After(20 * time.Second):
+	case <-w.calls:
+	case <-time.After(2 * time.Minute):
 		t.Fatal("not seen: " + what)
+	}
+}
+
+// expectNone holds that there was one call for each change, and none is under way.
+func (w *watch) expectNone(t *testing.T) {
+	t.Helper()
+	for len(w.looks) > 0 {
+		<-w.looks
+	}
+	w.look(t)
+	w.look(t) // it began when the one before had ended
+	if len(w.calls) > 0 {
+		t.Error("a call without a change")
 	}
 }
 
@@ -51,30 +94,26 @@ func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yaml")
 	write(t, file, "one")
-	calls := changes(t, file, filepath.Join(dir, "later", "token"))
+	w := changes(t, file, filepath.Join(dir, "later", "token"))
 
 	write(t, file, "two")
-	expect(t, calls, "a file written")
+	w.expect(t, "a file written")
 
-	write(t, filepath.Join(dir, "other"), "x")
+	write(t, w.other, "x")
 	write(t, file+".new", "three")
 	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, calls, "a file renamed into place")
+	w.expect(t, "a file renamed into place")
+	w.expectNone(t)
 
 	if err := os.Mkdir(filepath.Join(dir, "later"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second / 5)
+	w.expectNone(t)
 	write(t, filepath.Join(dir, "later", "token"), "secret")
-	expect(t, calls, "a file in a directory made later")
-
-	select {
-	case <-calls:
-		t.Error("a call without a change")
-	case <-time.After(time.Second):
-	}
+	w.expect(t, "a file in a directory made later")
+	w.expectNone(t)
 }
 
 // A mounted Secret is a symbolic link to a directory that is swapped.
@@ -93,10 +132,11 @@ func TestWatchSecret(t *testing.T) {
 	}
 	link("v1", "..data")
 	link(filepath.Join("..data", "token"), "token")
-	calls := changes(t, filepath.Join(dir, "token"))
+	w := changes(t, filepath.Join(dir, "token"))
 	link("v2", "..data_tmp")
 	if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, calls, "a swapped link")
+	w.expect(t, "a swapped link")
+	w.expectNone(t)
 }
