@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"push": push, "repository": repository, "expand": expand, "remove": remove,
 			"commit":     commit,
-			"waitcommit": waitCommit, "waitlog": waitLog, "waithttp": waitHTTP, "httpbody": httpBody,
+			"waitcommit": waitCommit, "waitlog": waitLog, "waitlisten": waitListen, "waithttp": waitHTTP, "httpbody": httpBody,
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
@@ -68,7 +69,7 @@ func setup(e *testscript.Env) error {
 	e.Setenv("imagestream", "$imagestream") // what cmpenv is to leave in a marker
 	serve(e, "REG", registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	serve(e, "GIT", gitHTTP(e.WorkDir))
-	e.Setenv("HTTP", freeAddress())
+	e.Setenv("NOBODY", "127.0.0.1:1") // no system gives this port away
 	return nil
 }
 
@@ -178,25 +179,18 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("sh", "-c", command))
 }
 
-// expand FILE… replaces $REG, $GIT and $HTTP in files.
+// expand FILE… replaces $REG, $GIT and $NOBODY in files.
 func expand(ts *testscript.TestScript, _ bool, files []string) {
 	for _, file := range files {
-		text := strings.NewReplacer("$REG", ts.Getenv("REG"), "$HTTP", ts.Getenv("HTTP"), "$GIT", ts.Getenv("GIT")).Replace(ts.ReadFile(file))
+		text := strings.NewReplacer("$REG", ts.Getenv("REG"), "$NOBODY", ts.Getenv("NOBODY"), "$GIT", ts.Getenv("GIT")).Replace(ts.ReadFile(file))
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
 	}
-}
-
-// freeAddress is an address on loopback that nobody listens on.
-func freeAddress() string {
-	server := httptest.NewServer(nil)
-	defer server.Close()
-	return server.Listener.Addr().String()
 }
 
 // eventually waits for what another process does. It is no measure of speed: the bound
 // only ends a test that has failed.
 func eventually(ts *testscript.TestScript, what string, seen func() bool) {
-	for end := time.Now().Add(25 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if seen() {
 			return
 		}
@@ -220,6 +214,22 @@ func waitLog(ts *testscript.TestScript, _ bool, args []string) {
 		return err == nil && strings.Contains(string(text), args[1])
 	})
 }
+
+// waitListen FILE sets $HTTP to the address at which the daemon whose log it is listens.
+func waitListen(ts *testscript.TestScript, _ bool, args []string) {
+	eventually(ts, "an address in "+args[0], func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		found := listening.FindSubmatch(text)
+		if err != nil || found == nil {
+			return false
+		}
+		ts.Setenv("HTTP", string(found[1]))
+		return true
+	})
+}
+
+// listening finds the address in the daemon's log of either format.
+var listening = regexp.MustCompile(`listening"?[ ,]"?address"?[=:]"?([\d.]+:\d+)`)
 
 // waitHTTP PATH STATUS [TOKEN] waits for an answer of the daemon with this status.
 func waitHTTP(ts *testscript.TestScript, _ bool, args []string) {

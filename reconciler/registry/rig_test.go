@@ -37,6 +37,9 @@ type rig struct {
 	instead func(w http.ResponseWriter, r *http.Request) bool // true: it answered
 }
 
+// noRegistry is where nobody listens: a port that no system gives away.
+const noRegistry = "127.0.0.1:1"
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := unstarted()
