@@ -44,6 +44,7 @@ type Adoption struct {
 	dests   []destination
 
 	all    []*place
+	looks  []*place // what may be an image
 	left   []stream.Problem
 	notes  []stream.Problem // of what is bound
 	wanted []*wanted
@@ -81,6 +82,7 @@ func Look(fsys fs.FS, view *plan.View, o Options) (*Adoption, error) {
 	r.deploys = func(dir string) string { return a.destination(dir).namespace }
 	a.places()
 	a.aim()
+	a.leaveLooks()
 	return a, a.lay()
 }
 

@@ -59,6 +59,7 @@ func (a *Adoption) places() {
 			}
 			a.addSpot(f, s)
 		}
+		a.addLoose(f, taken)
 	}
 }
 
@@ -82,6 +83,10 @@ func (a *Adoption) addSpot(f *file, s *kustomize.Spot) {
 	tag := s.Tag
 	if s.Kind == kustomize.SpotGroup && tag == "" && s.Digest == "" && s.Refused == "" {
 		a.leave(stream.Notice, p, "the tag is empty: what runs is the chart's own default", "write the tag, and run init again")
+		return
+	}
+	if key := f.tagBeside(s); key != "" {
+		a.leave(stream.Notice, p, "it shows no tag, and "+key+" stands beside it", "bind each part by hand: "+fmt.Sprintf(byHand, ":name")+", and with :tag behind the other")
 		return
 	}
 	if s.Kind == kustomize.SpotEntry && tag == "" && s.Digest == "" {

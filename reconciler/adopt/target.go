@@ -163,7 +163,7 @@ func (a *Adoption) aimValue(t target, f *file, v *yaml.Node, part kustomize.Part
 	if image, err := stream.ParseImage(name); err != nil || image.Name() != t.rule.image.Name() {
 		return false
 	}
-	a.all = slices.DeleteFunc(a.all, func(p *place) bool { return p.file == f && p.spot != nil && p.line == line })
+	a.all = slices.DeleteFunc(a.all, func(p *place) bool { return p.file == f && p.rule == nil && p.line == line })
 	p := &place{file: f, line: line, value: v, part: part, image: name + ":" + tag, rule: t.rule}
 	p.stated = a.statedBy(p)
 	if p.dropped {

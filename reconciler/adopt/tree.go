@@ -142,10 +142,10 @@ func (r *repo) add(name string, e fs.DirEntry) error {
 }
 
 // imageText is a line of a text that would show an image if it were YAML of its own.
-var imageText = regexp.MustCompile(`(?m)^[ \t]*(?:- )?image:[ \t]*["']?[a-z0-9][\w.-]*[/:]\S+`)
+var imageText = regexp.MustCompile(`(?m)^[ \t]*(?:- )?image:[ \t]*["']?([a-z0-9][\w.-]*[/:][^\s"']+)`)
 
-// reportTexts lists the blocks of text in which images stand: patches, values of Helm,
-// data of ConfigMaps.
+// reportTexts lists the images that stand in blocks of text: patches, values of Helm, data
+// of ConfigMaps.
 func (r *repo) reportTexts(f *file) {
 	if f.yaml == nil {
 		return
@@ -158,14 +158,48 @@ func (r *repo) reportTexts(f *file) {
 		if n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
 			return
 		}
-		if at := imageText.FindStringIndex(n.Value); at != nil {
-			line := n.Line + 1 + strings.Count(n.Value[:at[0]], "\n")
-			r.leave(stream.Notice, stream.Pos{File: f.path, Line: line}, "not bound: the image stands in a block of text, which is no YAML to any reader of the file", "move it into a file of its own, or into a value")
+		for _, is := range imagesIn(n.Value) {
+			r.leave(stream.Notice, stream.Pos{File: f.path, Line: n.Line + is.line}, "not bound: "+is.image+": the image stands in a block of text, which is no YAML to any reader of the file", "move it into a file of its own, or into a value")
 		}
 	}
 	for _, doc := range f.yaml.Documents() {
 		walk(doc)
 	}
+}
+
+// shownIn is an image that a text shows, and the line of the text.
+type shownIn struct {
+	line  int
+	image string
+}
+
+// imagesIn are the images that a text would show if it were a file.
+func imagesIn(text string) []shownIn {
+	var found []shownIn
+	spots, err := kustomize.Spots("text.yaml", []byte(text))
+	y, broken := yamledit.Parse([]byte(text))
+	if err != nil || broken != nil {
+		for _, at := range imageText.FindAllStringSubmatchIndex(text, -1) {
+			found = append(found, shownIn{1 + strings.Count(text[:at[0]], "\n"), text[at[2]:at[3]]})
+		}
+		return found
+	}
+	for _, s := range spots {
+		if s.Repository != "" && (s.Tag != "" || s.Digest != "" || s.Kind != kustomize.SpotGroup) {
+			found = append(found, shownIn{s.Line, s.Image})
+		}
+	}
+	for _, doc := range y.Documents() {
+		if doc.Kind == yaml.ScalarNode {
+			continue // one value, and not a file's text
+		}
+		for _, l := range looseIn(doc, false) {
+			if l.whole != nil && !slices.ContainsFunc(found, func(is shownIn) bool { return is.line == l.line }) {
+				found = append(found, shownIn{l.line, l.whole.Value})
+			}
+		}
+	}
+	return found
 }
 
 // isTemplate counts the templates of a Helm chart, which are bound by their values.
