@@ -36,7 +36,8 @@ left as it is and listed, with all else that is not bound and why.
 Flux's image policies become tags that choose by the same rules, and its markers those
 of imgstream. So do the annotations of Argo CD Image Updater and its ImageUpdater
 resources. Where a registry has moved on since, it says what the first pass will do.
-The base images of a Dockerfile are bound where it is named as a PATH.
+The base images of a Dockerfile, and what lies in hidden directories (.github), are bound
+where they are named as a PATH.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some images could not be looked up; with
 --exit-code 4 where something is proposed.`,

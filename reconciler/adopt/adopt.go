@@ -69,7 +69,7 @@ type Proposal struct {
 
 // Look finds what could be adopted in a tree. An error is one of reading it.
 func Look(fsys fs.FS, view *plan.View, o Options) (*Adoption, error) {
-	r, err := read(fsys, view.Tree.Settings)
+	r, err := read(fsys, view.Tree.Settings, o.Paths)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,7 @@ func (f *file) base() string { return path.Base(f.path) }
 // places are those of all files within a scope, by position. What shows an image and
 // cannot be bound is listed.
 func (a *Adoption) places() {
+	var builds []stream.Pos // of Dockerfiles that are not named
 	for _, f := range a.repo.files {
 		if !a.within(f.path) {
 			continue
@@ -53,14 +54,31 @@ func (a *Adoption) places() {
 		taken := a.addSetters(f)
 		for i := range f.spots {
 			s := &f.spots[i]
-			from := s.Kind == kustomize.SpotFrom && !slices.Contains(a.options.Paths, f.path)
-			if s.Bound != "" || from || taken.has(s) || s.Object.Group == fluxImages || s.Object.Group == updates {
-				continue
+			switch {
+			case s.Bound != "" || taken.has(s) || s.Object.Group == fluxImages || s.Object.Group == updates:
+			case s.Kind == kustomize.SpotFrom && !slices.Contains(a.options.Paths, f.path):
+				builds = append(builds, stream.Pos{File: f.path, Line: s.Line})
+			default:
+				a.addSpot(f, s)
 			}
-			a.addSpot(f, s)
 		}
 		a.addLoose(f, taken)
 	}
+	a.leaveBuilds(builds)
+}
+
+// leaveBuilds lists the base images of Dockerfiles, once: most repositories leave them to
+// those who build.
+func (a *Adoption) leaveBuilds(of []stream.Pos) {
+	if len(of) == 0 {
+		return
+	}
+	files := slices.CompactFunc(slices.Clone(of), func(a, b stream.Pos) bool { return a.File == b.File })
+	a.left = append(a.left, stream.Problem{
+		Severity: stream.Notice, Pos: of[0],
+		Message: fmt.Sprintf("not bound: %s in %s: name the file to have them bound", stream.Count(len(of), "base image"), stream.Count(len(files), "Dockerfile")),
+		Hint:    "imgstream init " + of[0].File,
+	})
 }
 
 // setLines are the lines of values with markers of Flux, and of the keys around them.

@@ -29,6 +29,7 @@ type file struct {
 type repo struct {
 	fsys     fs.FS
 	settings stream.Settings
+	asked    []string
 	files    []*file // by path
 	byPath   map[string]*file
 	dirs     map[string]bool
@@ -41,10 +42,11 @@ type repo struct {
 	charts   map[string]int // files of templates, by the directory of the chart
 }
 
-// read reads all files that may matter. An error is one of reading the tree.
-func read(fsys fs.FS, settings stream.Settings) (*repo, error) {
+// read reads all files that may matter; hidden ones only where they lie on the way to a path
+// that was asked for. An error is one of reading the tree.
+func read(fsys fs.FS, settings stream.Settings, asked []string) (*repo, error) {
 	r := &repo{
-		fsys: fsys, settings: settings, byPath: map[string]*file{}, dirs: map[string]bool{".": true},
+		fsys: fsys, settings: settings, asked: asked, byPath: map[string]*file{}, dirs: map[string]bool{".": true},
 		layers: map[string]*layer{}, named: map[string][]*layer{}, stated: map[string][]string{}, charts: map[string]int{},
 	}
 	if err := r.walk("."); err != nil {
@@ -79,7 +81,7 @@ func (r *repo) walk(dir string) error {
 	for _, e := range entries {
 		name := path.Join(dir, e.Name())
 		switch {
-		case e.IsDir() && isHidden(e.Name()):
+		case e.IsDir() && r.hides(name):
 		case e.IsDir():
 			r.dirs[name] = true
 			if err := r.walk(name); err != nil {
@@ -94,13 +96,16 @@ func (r *repo) walk(dir string) error {
 	return nil
 }
 
-// isHidden: what lies in such directories is for tools that work on the repository.
-func isHidden(base string) bool { return strings.HasPrefix(base, ".") }
+// hides reports whether a file or directory is for tools that work on the repository, as its
+// name says, and is not on the way to what was asked for.
+func (r *repo) hides(name string) bool {
+	return strings.HasPrefix(path.Base(name), ".") && !slices.ContainsFunc(r.asked, func(asked string) bool { return below(asked, name) })
+}
 
 func (r *repo) mayMatter(name string) bool {
 	base := path.Base(name)
 	switch {
-	case isHidden(base) && !kustomize.IsOverride(base), r.settings.IsSpecPath(name), !r.settings.Scans(name):
+	case r.hides(name) && !kustomize.IsOverride(base), r.settings.IsSpecPath(name), !r.settings.Scans(name):
 		return false
 	}
 	return kustomize.IsYAML(name) || dockerfile.Is(base)
