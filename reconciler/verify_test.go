@@ -57,7 +57,7 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 		{
 			"a base and its overlay", strings.Replace(base, "resources:", bound+"resources:", 1) + "-- o/kustomization.yaml --\nresources: [../base]\nimages:\n- name: r.io/app " + marked + "\n  digest: sha256:0\n",
 			[]string{"base/kustomization.yaml", "o/kustomization.yaml"},
-			nil, nil, 4,
+			nil, nil, 5, // whose digest the overlay's build shows is told by one more
 		},
 		{
 			"an entry that the base's makes dead", strings.Replace(base, "resources:", "images: [{name: app, newName: other.io/app}]\nresources:", 1) + overlay,
@@ -66,7 +66,25 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			[]string{"o/kustomization.yaml:3: error: default/app:1: not changed: " + d + ": base/kustomization.yaml gives app the name other.io/app first, so that no entry for app matches it here; write name: other.io/app"},
 			2,
 		},
-		{"an entry for nothing, beside a good one", base + overlay + "- name: other " + marked + "\n  newName: r.io/app\n  newTag: x\n", []string{"o/kustomization.yaml"}, nil, nil, 2},
+		{
+			"an entry for nothing, beside a good one with the same image", base + overlay + "- name: other " + marked + "\n  newName: r.io/app\n  newTag: x\n",
+			[]string{"o/kustomization.yaml"},
+			[]string{"o/kustomization.yaml images[name=other]"},
+			[]string{"o/kustomization.yaml:6: error: default/app:1: not changed: " + d + ": no image in it matches the entry for other"},
+			4,
+		},
+		{
+			"two good ones with the same image", base + "-- o/kustomization.yaml --\nresources: [../base, b.yaml]\n" + bound + "- name: other " + marked + "\n  newName: r.io/app\n  newTag: x\n-- o/b.yaml --\n" + workload("b", "other"),
+			[]string{"o/kustomization.yaml"},
+			nil, nil, 3,
+		},
+		{
+			"an entry for nothing, and the digest stands elsewhere already", strings.Replace(base, "resources: [d.yaml]", "resources: [d.yaml, e.yaml]", 1) + "-- base/e.yaml --\n" + workload("e", "r.io/app@"+digestOf("1")) + strings.Replace(overlay, "name: app #", "name: other #", 1),
+			[]string{"base/e.yaml"},
+			[]string{"o/kustomization.yaml images[name=other]"},
+			[]string{"o/kustomization.yaml:3: error: default/app:1: not changed: " + d + ": no image in it matches the entry for other"},
+			2,
+		},
 		{
 			"an entry for nothing", base + strings.Replace(overlay, "name: app #", "name: other #", 1), nil,
 			[]string{"o/kustomization.yaml images[name=other]"},
@@ -87,7 +105,7 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			[]string{"o/kustomization.yaml"},
 			[]string{"o/kustomization.yaml images[name=app]"},
 			[]string{"o/kustomization.yaml:6: error: default/app:1: not changed: with it o/kustomization.yaml does not build any more: options.index 2 is out of bounds for value r.io/app:1@" + digestOf("1")},
-			5,
+			4,
 		},
 		{
 			"a replica count made of an image", base + "-- o/kustomization.yaml --\nresources: [../base]\n" + bound +
@@ -125,7 +143,7 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 		},
 		{"a component, and local lookup knows who includes it", "-- imagestreams/short.yaml --\n" + strings.Replace(strings.ReplaceAll(spec, "name: app", "name: short"), "spec:", "spec:\n  lookupPolicy: {local: true}", 1) +
 			"-- o/kustomization.yaml --\nresources: [d.yaml, ../base]\ncomponents: [../c]\n-- o/d.yaml --\n" + workload("short", "short:1") + base +
-			"-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound, []string{"c/kustomization.yaml", "o/kustomization.yaml"}, nil, nil, 3},
+			"-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound, []string{"c/kustomization.yaml", "o/kustomization.yaml"}, nil, nil, 4},
 		{
 			"a component whose entry is for nothing", "-- imagestreams/short.yaml --\n" + strings.Replace(strings.ReplaceAll(spec, "name: app", "name: short"), "spec:", "spec:\n  lookupPolicy: {local: true}", 1) +
 				"-- o/kustomization.yaml --\nresources: [d.yaml]\ncomponents: [../c]\n-- o/d.yaml --\n" + workload("short", "short:2") +
@@ -141,6 +159,19 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			[]string{"o/x/d.yaml spec.template.spec.containers[name=main].image"},
 			[]string{"o/x/d.yaml:9: error: default/app:1: not changed: with it o/kustomization.yaml does not build any more: options.index 1 is out of bounds for value r.io/app:1@" + digestOf("1")},
 			2,
+		},
+		{
+			"a manifest that its kustomization stands over", "-- o/kustomization.yaml --\nresources: [d.yaml]\nnamePrefix: a-\nimages: [{name: r.io/app, newTag: old}]\n-- o/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked), nil,
+			[]string{"o/d.yaml spec.template.spec.containers[name=main].image"},
+			[]string{"o/d.yaml:9: error: default/app:1: not changed: " + d + ": Deployment a-app has r.io/app:old; an images: entry, a patch or a replacement stands over what the file says"},
+			3,
+		},
+		{
+			"a manifest of two, and a patch takes one away", "-- o/kustomization.yaml --\nresources: [d.yaml, e.yaml]\npatches:\n- patch: |-\n    $patch: delete\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n-- o/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked) + "-- o/e.yaml --\n" + workload("e", "r.io/app@"+digestOf("0")+" "+marked),
+			[]string{"o/e.yaml"},
+			[]string{"o/d.yaml spec.template.spec.containers[name=main].image"},
+			[]string{"o/d.yaml:9: error: default/app:1: not changed: " + d + ": what the file says does not come out of it"},
+			6,
 		},
 		{"a manifest of nobody", "-- o/kustomization.yaml --\nresources: [e.yaml]\n-- o/e.yaml --\n" + workload("e", "e") + "-- o/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked), []string{"o/d.yaml"}, nil, nil, 0},
 		{
@@ -182,7 +213,7 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 				t.Errorf("%d builds", r.Verifier.Made)
 			}
 			again, err := r.Pass(t.Context(), reconciler.Request{Due: plan.Always})
-			if err != nil || len(again.Changes) > 0 || r.Verifier.Made != c.builds {
+			if err != nil || len(again.Changes) > 0 || r.Verifier.Made > c.builds+len(c.pending) { // what stands there instead of what waits
 				t.Errorf("a second pass: %v, %d changes, %d builds", err, len(again.Changes), r.Verifier.Made)
 			}
 		})

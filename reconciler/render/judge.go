@@ -1,9 +1,7 @@
 package render
 
 import (
-	"cmp"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"path"
@@ -22,6 +20,8 @@ type judge struct {
 	was    *build.Source
 	broken error          // why what it becomes cannot be read; nil: it can
 	seen   []plan.Written // in the files that the build reads
+
+	probes map[string][]string // by digest, what probe gave
 }
 
 // key is that of everything a verdict rests on.
@@ -51,24 +51,15 @@ func (j *judge) compare(then *build.Source) (verdict, error) {
 	if j.broken == nil {
 		both = [2]key{j.was.Key(), then.Key()}
 	}
-	if !j.owns && j.well[both] {
-		return verdict{}, nil
-	}
-	reason, out := j.wrong(was, then, j.broken)
-	if reason != "" {
-		return j.blame(was, reason)
-	}
-	j.well[both] = true
-	found := verdict{refused: plan.Refusals{}}
-	if len(out.Objects) == 0 {
-		return found, nil
-	}
-	for _, w := range j.wants {
-		if j.owns && w.Want.Do != kustomize.Remove && !shown(out, w.Want) {
-			j.refuse(found.refused, w, j.notShown(then, w))
+	is, known := j.well[both]
+	if !known {
+		var reason string
+		if reason, is = j.wrong(was, then, j.broken); reason != "" {
+			return j.blame(was, reason)
 		}
+		j.well[both] = is
 	}
-	return found, nil
+	return j.dead(is, then)
 }
 
 // refuse adds a consumer, and those that show other parts of the same image.
@@ -83,11 +74,15 @@ func (j *judge) refuse(refused plan.Refusals, w plan.Written, reason string) {
 }
 
 // wrong says why a build must not become another one; "" where all is well.
-func (j *judge) wrong(was built, then *build.Source, broken error) (reason string, out *build.Output) {
+func (j *judge) wrong(was built, then *build.Source, broken error) (reason string, is *outcome) {
 	if broken != nil {
 		return "with it nothing can be built any more: " + broken.Error(), nil
 	}
+	var out *build.Output
 	b, known := j.digests.of(then.Key())
+	if known && b.fails == nil && slices.Equal(b.digest, was.digest) {
+		return "", &outcome{empty: len(b.digest) == 0}
+	}
 	if !known || b.fails == nil {
 		out, b = j.run(then)
 	}
@@ -104,7 +99,7 @@ func (j *judge) wrong(was built, then *build.Source, broken error) (reason strin
 			return fmt.Sprintf("with it the build of %s changes more than images: %s of %s", j.root, s.Path(), s.Object), nil
 		}
 	}
-	return "", out
+	return "", outcomeOf(out, values)
 }
 
 // blame finds the consumers without which a change can be made, one by one.
@@ -151,50 +146,9 @@ func (j *judge) tried(was built, src []byte) string {
 	return reason
 }
 
-// notShown says that an image does not come out of a build, and why.
-func (j *judge) notShown(then *build.Source, w plan.Written) string {
-	u := w.Want.Use
-	text := fmt.Sprintf("the build of %s does not show %s", j.root, cmp.Or(w.Want.Image.Digest, w.Want.Image.Name+":"+w.Want.Image.Tag))
-	if !strings.HasPrefix(u.Path, "images[") {
-		return text
-	}
-	if file, name := then.Renames(w.File, u.Label); file != "" {
-		return fmt.Sprintf("%s: %s gives %s the name %s first, so that no entry for %s matches it here; write name: %s", text, file, u.Label, name, u.Label, name)
-	}
-	return fmt.Sprintf("%s: no image in it matches the entry for %s", text, u.Label)
-}
-
-// shown reports whether an image that was written comes out of a build.
-func shown(out *build.Output, w kustomize.Want) bool {
-	text := w.Image.Digest
-	switch {
-	case w.Use.Part == kustomize.PartName:
-		text = w.Image.Name
-	case w.Use.Part == kustomize.PartTag || text == "":
-		text = w.Image.Tag
-	}
-	for s := range out.Scalars() {
-		if strings.Contains(decoded(s), text) {
-			return true
-		}
-	}
-	return false
-}
-
-// decoded is a value, or what it says in a Secret.
-func decoded(s build.Scalar) string {
-	if s.Object.Kind == "Secret" && strings.HasPrefix(s.Path(), "data.") {
-		if text, err := base64.StdEncoding.DecodeString(s.Value); err == nil {
-			return string(text)
-		}
-	}
-	return s.Value
-}
-
 // explained reports whether a value is what it should be after some consumers were
 // written: it shows one of their images, or a part of it, or a short name whose entry is gone.
 func explained(s build.Scalar, written []plan.Written) bool {
-	const least = 7 // characters of a digest that a replacement may have cut out
 	value := decoded(s)
 	return slices.ContainsFunc(written, func(w plan.Written) bool {
 		img := w.Want.Image
@@ -203,7 +157,7 @@ func explained(s build.Scalar, written []plan.Written) bool {
 			return value == w.Want.Use.Label
 		case value == "":
 			return false
-		case img.Digest != "" && (strings.Contains(value, img.Digest) || len(value) >= least && strings.Contains(img.Digest, value)):
+		case img.Digest != "" && showsDigest(value, img.Digest):
 			return true
 		case img.Tag != "" && (value == img.Tag || strings.Contains(value, img.Name+":"+img.Tag) || strings.HasSuffix(value, ":"+img.Tag)):
 			return true

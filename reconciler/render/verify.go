@@ -50,7 +50,7 @@ func (v *Verifier) Verify(tip fs.FS, graph *kustomize.Graph, changes []plan.Chan
 	if v.Builds == 0 {
 		return nil, nil, nil
 	}
-	c := call{Verifier: v, graph: graph, tip: tip, after: after(tip, changes), written: written(changes), well: map[[2]key]bool{}, builds: v.Builds, bytes: v.Builds * BytesPerBuild}
+	c := call{Verifier: v, graph: graph, tip: tip, after: after(tip, changes), written: written(changes), well: map[[2]key]*outcome{}, builds: v.Builds, bytes: v.Builds * BytesPerBuild}
 	refused, made := plan.Refusals{}, v.Made
 	var notes notes
 	for _, t := range c.targets() {
@@ -79,8 +79,8 @@ type call struct {
 	after   changed
 	written map[string][]plan.Written // by file
 
-	builds, bytes int             // that are left
-	well          map[[2]key]bool // builds before and after that were compared, with nothing wrong
+	builds, bytes int                 // that are left
+	well          map[[2]key]*outcome // of builds before and after that were compared, with nothing wrong
 }
 
 // verdict is the remembered one where all files are as they were.
