@@ -314,7 +314,7 @@ func (s *spotter) walk(n *yaml.Node, t trail, keys []string) {
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
-			if key.Kind != yaml.ScalarNode || g != nil && readGroup(n).has(key.Value) {
+			if key.Kind != yaml.ScalarNode || g != nil && readGroup(n).has(key.Value) || isObserved(key.Value, len(keys)) {
 				continue
 			}
 			s.walk(value, t.down(n, key.Value), append(keys, key.Value))
@@ -326,6 +326,12 @@ func (s *spotter) walk(n *yaml.Node, t trail, keys []string) {
 	case yaml.ScalarNode:
 		s.addValue(n, t, keys)
 	}
+}
+
+// isObserved reports whether a key of a manifest says what a cluster did, in place of what
+// it is to do: status at the root, and what OpenShift's triggers remember.
+func isObserved(key string, depth int) bool {
+	return depth == 0 && key == "status" || key == "lastTriggeredImage"
 }
 
 // imageKey is the key of a value that may be an image.

@@ -75,6 +75,9 @@ items:
 - kind: Pod
   metadata: {name: p}
   spec: {containers: [{name: a, image: "${IMAGE}"}]}
+  status: {containerStatuses: [{name: a, image: "r/a:1"}]}
+- kind: DeploymentConfig
+  spec: {triggers: [{imageChangeParams: {lastTriggeredImage: "r/a:1"}}]}
 `, `9 container spec.template.spec.initContainers[name=init].image r/i:1 ns=prod object=deployment.apps/web (init of apps/v1/Deployment/prod/web)
 12 container spec.template.spec.containers[name=web].image r/w@sha256:00 ns=prod object=deployment.apps/web bound=a/b:1 (web of apps/v1/Deployment/prod/web)
 15 container spec.template.spec.volumes[name=v].image.reference r/v:2 ns=prod object=deployment.apps/web (image.reference of apps/v1/Deployment/prod/web)

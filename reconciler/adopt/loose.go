@@ -185,7 +185,7 @@ func looseIn(doc *yaml.Node, kustomization bool) []loose {
 			last = keys[len(keys)-1]
 		}
 		switch {
-		case last == "annotations" || last == "labels":
+		case last == "annotations" || last == "labels" || last == "lastTriggeredImage" || slices.Equal(keys, []string{"status"}) || slices.Equal(keys, []string{"items", "[]", "status"}):
 			return
 		case n.Kind == yaml.MappingNode && !kustomization:
 			found = append(found, looseMapping(n, keys)...)
