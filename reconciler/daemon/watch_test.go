@@ -43,7 +43,7 @@ func changes(t *testing.T, files ...string) *watch {
 // of, so it is made again.
 func (w *watch) look(t *testing.T) {
 	t.Helper()
-	for tries := 0; tries < 100; tries++ {
+	for tries := range 100 {
 		write(t, w.other, fmt.Sprint(tries%10))
 		select {
 		case <-w.looks:

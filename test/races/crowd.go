@@ -61,9 +61,10 @@ func (c crowd) run(ctx context.Context, dir string) (crowdFigures, error) {
 	defer calm()
 	all.Go(func() error { loop.Run(looping); return nil })
 	var mu sync.Mutex
+	cloned := make(chan struct{}, c.writers)
 	for i := range c.writers {
 		all.Go(func() error {
-			attempts, err := r.writer(racing, i, c.niceness, 0)
+			attempts, err := r.writer(racing, i, c.niceness, 0, cloned)
 			mu.Lock()
 			defer mu.Unlock()
 			h.figures.writers = append(h.figures.writers, attempts...)
@@ -73,6 +74,7 @@ func (c crowd) run(ctx context.Context, dir string) (crowdFigures, error) {
 	start := time.Now()
 	all.Go(func() error {
 		defer stop()
+		await(ctx, cloned, c.writers)
 		return c.change(ctx, racing, r, h, loop)
 	})
 	if err := all.Wait(); err != nil {
@@ -86,7 +88,6 @@ func (c crowd) run(ctx context.Context, dir string) (crowdFigures, error) {
 
 // change moves every tag once, and returns when all are on the branch.
 func (c crowd) change(ctx, racing context.Context, r *rig, h *hinted, loop *daemon.Loop) error {
-	sleep(ctx, time.Second) // the writers have their clones
 	for i, s := range r.streams {
 		if err := r.move(ctx, s); err != nil {
 			return err

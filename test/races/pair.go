@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -52,7 +53,7 @@ func (p pair) run(ctx context.Context, dir string) (pairFigures, error) {
 		return figures, err
 	}
 	defer r.Close()
-	var loops [2]*daemon.Loop
+	var loops [2]loop
 	all, ctx := errgroup.WithContext(ctx)
 	running, stop := context.WithCancel(ctx)
 	for i := range loops {
@@ -61,8 +62,12 @@ func (p pair) run(ctx context.Context, dir string) (pairFigures, error) {
 			stop()
 			return figures, err
 		}
-		loops[i] = daemon.New(fmt.Sprintf("daemon %d", i), by, pairInterval, 0, slog.New(slog.DiscardHandler))
-		loops[i].Observe = func(report reconciler.Report, _ error, _ time.Duration) {
+		began := &atomic.Int64{}
+		loops[i] = loop{daemon.New(fmt.Sprintf("daemon %d", i), by, pairInterval, 0, slog.New(slog.DiscardHandler)), began}
+		loops[i].Observe = func(report reconciler.Report, err error, took time.Duration) {
+			if err == nil {
+				began.Store(time.Now().Add(-took).UnixNano())
+			}
 			if report.Published != "" {
 				figures.pushed[i]++
 			}
@@ -83,9 +88,15 @@ func (p pair) run(ctx context.Context, dir string) (pairFigures, error) {
 	return figures, nil
 }
 
+// loop is a daemon's, and when its last good pass began.
+type loop struct {
+	*daemon.Loop
+	began *atomic.Int64
+}
+
 // live is what happens while both run: tags move and a person pushes; then one move is
 // taken back.
-func (p pair) live(ctx context.Context, r *rig, loops [2]*daemon.Loop) error {
+func (p pair) live(ctx context.Context, r *rig, loops [2]loop) error {
 	if err := atRest(ctx, r, loops); err != nil {
 		return err
 	}
@@ -111,7 +122,7 @@ func (p pair) live(ctx context.Context, r *rig, loops [2]*daemon.Loop) error {
 }
 
 // takeBack reverts the newest move: it is rejected once, whoever is first.
-func takeBack(ctx context.Context, r *rig, loops [2]*daemon.Loop) error {
+func takeBack(ctx context.Context, r *rig, loops [2]loop) error {
 	s := r.streams[0]
 	digest := r.books.Latest(s)
 	commit, err := ledger.Import(ctx, r.repo, digest)
@@ -134,9 +145,9 @@ func takeBack(ctx context.Context, r *rig, loops [2]*daemon.Loop) error {
 	return err
 }
 
-// atRest waits until both daemons have nothing to do: for two intervals, in which each
-// tag was asked for by both, the branch did not move and both had read it.
-func atRest(ctx context.Context, r *rig, loops [2]*daemon.Loop) error {
+// atRest waits until both daemons have nothing to do: the branch did not move, both had read
+// it, and passes of both began after two intervals in which each tag was due.
+func atRest(ctx context.Context, r *rig, loops [2]loop) error {
 	give := time.Now().Add(2 * time.Minute)
 	var since time.Time
 	var rested gitstore.Rev
@@ -151,7 +162,7 @@ func atRest(ctx context.Context, r *rig, loops [2]*daemon.Loop) error {
 		quiet := true
 		for _, l := range loops {
 			st := l.State()
-			quiet = quiet && st.Rev() == rested && len(st.Report.Changes) == 0 && st.Good.Sub(since) > 2*pairInterval
+			quiet = quiet && st.Rev() == rested && len(st.Report.Changes) == 0 && time.Unix(0, l.began.Load()).Sub(since) > 2*pairInterval
 		}
 		if quiet {
 			return r.books.AtRest(ctx)

@@ -110,16 +110,18 @@ func (r *rig) rest(ctx context.Context, by *reconciler.Reconciler) error {
 	return errors.New("passes do not come to rest")
 }
 
-// writer pushes commits of its own from a clone until ctx ends, by git over HTTP, one
-// every so often; 0: as fast as it can. It gives how many pushes each commit took.
-func (r *rig) writer(ctx context.Context, number, niceness int, every time.Duration) (attempts []int, err error) {
+// writer pushes commits of its own from a clone until ctx ends, one at least, by git over
+// HTTP, one every so often; 0: as fast as it can. It tells when it has its clone, and gives
+// how many pushes each commit took.
+func (r *rig) writer(ctx context.Context, number, niceness int, every time.Duration, cloned chan<- struct{}) (attempts []int, err error) {
 	name := fmt.Sprintf("writer-%d", number)
-	clone, err := r.repo.Clone(ctx, name, niceness)
+	clone, err := r.repo.Clone(context.WithoutCancel(ctx), name, niceness)
 	if err != nil {
 		return nil, err
 	}
+	cloned <- struct{}{}
 	next := time.Now()
-	for i := 0; ctx.Err() == nil; i++ {
+	for i := 0; i == 0 || ctx.Err() == nil; i++ {
 		text := fmt.Sprintf("change %d\n", i)
 		commit, tries, err := clone.Push(context.WithoutCancel(ctx), name+" "+text, map[string]string{"notes/" + name + ".md": text})
 		if err != nil {
@@ -131,6 +133,16 @@ func (r *rig) writer(ctx context.Context, number, niceness int, every time.Durat
 		sleep(ctx, time.Until(next))
 	}
 	return attempts, nil
+}
+
+// await waits for so many clones, or until ctx ends.
+func await(ctx context.Context, cloned <-chan struct{}, n int) {
+	for range n {
+		select {
+		case <-ctx.Done():
+		case <-cloned:
+		}
+	}
 }
 
 // sleep waits for d, or until ctx ends.

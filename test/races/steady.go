@@ -55,13 +55,15 @@ func (s steady) run(ctx context.Context, dir string) (steadyFigures, error) {
 	figures := steadyFigures{files: len(files)}
 	all, ctx := errgroup.WithContext(ctx)
 	writing, stop := context.WithCancel(ctx)
+	cloned := make(chan struct{}, 1)
 	all.Go(func() error {
-		attempts, err := r.writer(writing, 0, 0, s.every)
+		attempts, err := r.writer(writing, 0, 0, s.every, cloned)
 		figures.pushes = len(attempts)
 		return err
 	})
 	all.Go(func() error {
 		defer stop()
+		await(ctx, cloned, 1)
 		figures.landings, err = s.change(ctx, r, by)
 		return err
 	})
