@@ -166,10 +166,10 @@ func (w *world) daemon(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) 
 	return cmd, &output
 }
 
-// eventually waits for what has to come.
+// eventually waits for what has to come. The bound only ends a test that has failed.
 func (w *world) eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s did not come", what)
 		}

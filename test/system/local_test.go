@@ -2,16 +2,18 @@ package system_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,7 +55,7 @@ grants: [{namespace: sso, streams: [web], to: [prod]}]
 // TestLocalRegistry runs the daemon between two real Distributions, a vendor's and the local
 // registry, that tell of every push, our own copies too.
 func TestLocalRegistry(t *testing.T) {
-	address := freeAddress(t)
+	address := reserved(t)
 	registry, err := registries.Notifying(t.Context(), "http://"+address+"/hooks/distribution", hookToken)
 	if err != nil {
 		t.Fatal(err)
@@ -142,15 +144,29 @@ func TestLocalRegistry(t *testing.T) {
 	}
 }
 
-func freeAddress(t *testing.T) string {
+// reserved is an address at which nobody listens yet. On Linux, the port is kept for the
+// test: a socket that is bound and does not listen keeps all but listeners away.
+func reserved(t *testing.T) string {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	free := sync.OnceFunc(func() { _ = syscall.Close(fd) })
+	t.Cleanup(free)
+	syscall.CloseOnExec(fd)
+	err = errors.Join(
+		syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1),
+		syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}),
+	)
+	at, err2 := syscall.Getsockname(fd)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "linux" {
+		free()
+	}
+	return fmt.Sprintf("127.0.0.1:%d", at.(*syscall.SockaddrInet4).Port)
 }
 
 // hooked runs the daemon until stop, and fails when it ends by itself or tells the token.
@@ -195,17 +211,10 @@ log: {format: json, level: debug}
 	return stop
 }
 
-// waitFor waits until a file of the branch holds a text. The bound only ends a test that
-// has failed.
+// waitFor waits until a file of the branch holds a text.
 func (w *world) waitFor(t *testing.T, path, text string) {
 	t.Helper()
-	var last string
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if last = w.files(t, gitserver.Branch)[path]; strings.Contains(last, text) {
-			return
-		}
-	}
-	t.Fatalf("%s does not say %q:\n%s", path, text, last)
+	w.eventually(t, path+" with "+text, func() bool { return strings.Contains(w.files(t, gitserver.Branch)[path], text) })
 }
 
 // unknownSender holds that one without the token gets 401.
