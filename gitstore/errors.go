@@ -3,7 +3,9 @@ package gitstore
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"syscall"
 	"unicode"
 )
 
@@ -96,6 +98,21 @@ func (e *statusError) Error() string {
 }
 
 func (e *statusError) Unwrap() error { return e.err }
+
+// explainDial adds what to do to a server that cannot be reached.
+func explainDial(err error) error {
+	hint := ""
+	dns, unknown := errors.AsType[*net.DNSError](err)
+	switch {
+	case unknown && dns.IsNotFound:
+		hint = "check the name of the host"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		hint = "check that the server runs, and its port"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, hint)
+}
 
 // maxWords bounds what is kept of a server's text.
 const maxWords = 4096

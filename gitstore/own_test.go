@@ -112,7 +112,7 @@ func TestOwnServerDown(t *testing.T) {
 		http.Error(w, "gone fishing", http.StatusServiceUnavailable)
 	})
 	_, err := s.Own(t.Context(), snap, []Rev{Rev(strings.Repeat("ab", 20))})
-	want := "look for commit abababa in " + s.where + ": 503 Service Unavailable: gone fishing"
+	want := "look for commit abababa in " + s.where + ": 503 Service Unavailable: gone fishing: the server is busy or not well: try again later"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

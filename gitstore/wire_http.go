@@ -179,6 +179,8 @@ func (w *httpWire) check(resp *http.Response, accept string) error {
 		e.hint = proxyHint
 	case http.StatusNotFound, http.StatusGone:
 		e.err, e.hint = ErrRepositoryNotFound, "check the URL, and that the credentials may read the repository"
+	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		e.hint = "the server is busy or not well: try again later"
 	}
 	return e
 }
@@ -202,7 +204,7 @@ func explainHTTP(err error) error {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return fmt.Errorf("%w: name the server's CA with git.caFile, or add it to the system's", err)
 	}
-	return err
+	return explainDial(err)
 }
 
 // stallReader ends a body that sends nothing for stallTimeout, and leaves the

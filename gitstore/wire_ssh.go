@@ -121,7 +121,7 @@ func (w *sshWire) dial(ctx context.Context, c Credentials) (*sshConn, error) {
 	dialer := net.Dialer{Timeout: connectTimeout, KeepAlive: connectTimeout}
 	raw, err := dialer.DialContext(ctx, "tcp", w.address)
 	if err != nil {
-		return nil, err
+		return nil, explainDial(err)
 	}
 	client, err := handshake(ctx, raw, known, l)
 	if err != nil {

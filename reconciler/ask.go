@@ -18,6 +18,12 @@ func Ask(ctx context.Context, resolver Resolver, questions []plan.Question, got 
 		mu   sync.Mutex
 		done int
 	)
+	tell := func() {
+		if progress != nil && len(questions) > 0 {
+			progress(fmt.Sprintf("asking registries: %d of %d", done, len(questions)))
+		}
+	}
+	tell()
 	for _, q := range questions {
 		all.Go(func() {
 			answer := resolver.Resolve(ctx, q)
@@ -25,9 +31,7 @@ func Ask(ctx context.Context, resolver Resolver, questions []plan.Question, got 
 			defer mu.Unlock()
 			got[q.Import] = answer
 			done++
-			if progress != nil {
-				progress(fmt.Sprintf("asking registries: %d of %d", done, len(questions)))
-			}
+			tell()
 		})
 	}
 	all.Wait()

@@ -18,6 +18,7 @@ func (r *Reconciler) verified(report *Report, next *plan.Next, took *time.Durati
 		if err != nil {
 			return nil, err
 		}
+		r.progress("building what changes")
 		start, done := time.Now(), r.observe(StepBuild)
 		more, notes, err := r.Verifier.Verify(report.Tree, report.View.Graph, out.Changes)
 		done()

@@ -25,3 +25,17 @@ func printChange(w io.Writer, c plan.Change) {
 	body, _, _ := strings.Cut(c.Message, "\nImage-Stream:")
 	fmt.Fprintln(w, strings.TrimRight(body, "\n"))
 }
+
+// checked remembers the first error of writing, so that output is not lost unseen.
+type checked struct {
+	io.Writer
+	err error
+}
+
+func (c *checked) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
+}

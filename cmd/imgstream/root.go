@@ -40,11 +40,17 @@ func usagef(format string, args ...any) error {
 
 // run executes one command line and gives the exit code.
 func run(ctx context.Context, a *app, args []string) int {
-	root := newRoot(a)
+	out := &checked{Writer: a.stdout}
+	root := newRoot(&app{stdout: out, stderr: a.stderr, now: a.now})
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
+	switch {
+	case out.err != nil:
+		err = out.err
+	case err == nil:
 		return exitDone
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		err = errors.New("interrupted")
 	}
 	var coded *codeError
 	switch {

@@ -13,6 +13,9 @@ import (
 
 // isTerminal reports whether a person reads w as it is written.
 func isTerminal(w io.Writer) bool {
+	if c, ok := w.(*checked); ok {
+		w = c.Writer
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
