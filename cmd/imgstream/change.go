@@ -231,8 +231,14 @@ func (a *app) sayChanged(tree *gitstore.WorkTree, c change) {
 	}
 }
 
+// mostNames is how many paths are named in a command: nobody reads more.
+const mostNames = 20
+
 func (a *app) sayCommit(root string, names []string, message string) {
 	subject, _, _ := strings.Cut(message, "\n")
+	if n := len(ownFolders(names)); n > mostNames {
+		fmt.Fprintf(a.stderr, "%d files and folders are changed or new; see git status for others of yours\n", n)
+	}
 	command := a.git() + " commit -m " + shellQuote(subject)
 	if len(names) > 0 { // else all is staged
 		command = a.gitAdd(root, names) + " && " + command
@@ -250,6 +256,9 @@ func (a *app) git() string {
 
 func (a *app) gitAdd(root string, names []string) string {
 	names = ownFolders(names)
+	if len(names) > mostNames {
+		return a.git() + " add -A"
+	}
 	quoted := make([]string, len(names))
 	for i, name := range names {
 		quoted[i] = shellQuote(a.fromHere(filepath.Join(root, filepath.FromSlash(name))))

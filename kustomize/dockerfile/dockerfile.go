@@ -15,10 +15,10 @@ import (
 
 // Is reports whether a file of that name is a Dockerfile: Dockerfile, Containerfile, and
 // with something behind or before it (Dockerfile.dev, web.Dockerfile, web.dockerfile). A
-// Dockerfile.dockerignore is none.
+// Dockerfile.dockerignore is none, nor is what is written about one (Dockerfile.md).
 func Is(name string) bool {
 	base := path.Base(name)
-	if strings.HasSuffix(base, ".dockerignore") || strings.HasSuffix(base, ".containerignore") {
+	if slices.Contains([]string{".dockerignore", ".containerignore", ".md"}, path.Ext(base)) {
 		return false
 	}
 	return strings.HasSuffix(base, ".dockerfile") || slices.ContainsFunc([]string{"Dockerfile", "Containerfile"}, func(kind string) bool {

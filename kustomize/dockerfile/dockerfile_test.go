@@ -39,7 +39,7 @@ func TestIs(t *testing.T) {
 	for name, want := range map[string]bool{
 		"Dockerfile": true, "a/Containerfile": true, "Dockerfile.dev": true, "Containerfile.x": true, "web.Dockerfile": true,
 		"web.dockerfile": true, "web.Containerfile": true,
-		"dockerfile": false, "Dockerfile.dockerignore": false, "Containerfile.containerignore": false, "MyDockerfile": false, "Dockerfile/README": false, "": false,
+		"dockerfile": false, "Dockerfile.dockerignore": false, "Containerfile.containerignore": false, "MyDockerfile": false, "Dockerfile.5.md": false, "Dockerfile/README": false, "": false,
 	} {
 		if got := Is(name); got != want {
 			t.Errorf("%s: %v", name, got)
