@@ -14,6 +14,7 @@ import (
 type Graph struct {
 	nodes     map[string]*node     // by directory
 	manifests map[string]*Manifest // by path
+	parents   map[*node][]*node    // what included gave since something was added; nil: nothing yet
 	roots     []Root               // what Roots gave since something was added; nil: nothing yet
 
 	builds   map[string]*build
@@ -64,7 +65,7 @@ func NewGraph() *Graph {
 
 // AddKustomization adds a file. uses may be nil: what the same file binds.
 func (g *Graph) AddKustomization(file string, k *Kustomization, uses *File) {
-	g.roots = nil
+	g.roots, g.parents = nil, nil
 	n := &node{Kustomization: k, path: file, dir: path.Dir(file), ours: map[int]bool{}}
 	if uses != nil {
 		for _, u := range uses.Uses {
@@ -82,7 +83,7 @@ func (g *Graph) AddKustomization(file string, k *Kustomization, uses *File) {
 
 // AddManifest adds a file. uses may be nil: what the same file binds is not looked up.
 func (g *Graph) AddManifest(file string, m *Manifest, uses *File) {
-	g.roots = nil
+	g.roots, g.parents = nil, nil
 	if uses == nil || len(uses.Uses) == 0 {
 		g.manifests[file] = m
 		return
@@ -128,17 +129,10 @@ func (g *Graph) Roots() []Root {
 }
 
 func (g *Graph) rootNodes() []*node {
-	included := map[*node]bool{}
-	for _, n := range g.nodes {
-		for _, entry := range n.includes() {
-			if c := g.child(n, entry); c != nil {
-				included[c] = true
-			}
-		}
-	}
+	included := g.included()
 	var roots []*node
 	for _, dir := range slices.Sorted(maps.Keys(g.nodes)) {
-		if n := g.nodes[dir]; !included[n] && !n.component && n.Broken == "" {
+		if n := g.nodes[dir]; len(included[n]) == 0 && !n.component && n.Broken == "" {
 			roots = append(roots, n)
 		}
 	}
@@ -215,25 +209,45 @@ func compareReached(a, b Reached) int {
 		strings.Compare(a.Changed.File, b.Changed.File), a.Changed.Line-b.Changed.Line)
 }
 
-// Including is a deployable root that includes a kustomization, directly or not: the first by
-// path; "" where there is none, or g is nil.
-func (g *Graph) Including(file string) string {
-	if g == nil {
-		return ""
+// Deploying are the deployable roots that include a kustomization, directly or not, sorted by
+// path; itself where none does. known is false where a file that cannot be read may include
+// it. A nil Graph knows nothing.
+func (g *Graph) Deploying(file string) (roots []string, known bool) {
+	if g == nil || g.nodes[path.Dir(file)] == nil {
+		return nil, false
 	}
-	to := g.nodes[path.Dir(file)]
-	for _, root := range g.rootNodes() {
-		if g.reaches(root, to, map[*node]bool{}) {
-			return root.path
+	if g.parents == nil {
+		g.parents = g.included()
+	}
+	seen, known := map[*node]bool{}, true
+	var up func(n *node)
+	up = func(n *node) {
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		known = known && n.Broken == ""
+		if len(g.parents[n]) == 0 && !n.component && n.Broken == "" {
+			roots = append(roots, n.path)
+		}
+		for _, p := range g.parents[n] {
+			up(p)
 		}
 	}
-	return ""
+	up(g.nodes[path.Dir(file)])
+	slices.Sort(roots)
+	return roots, known
 }
 
-func (g *Graph) reaches(n, to *node, seen map[*node]bool) bool {
-	if n == nil || seen[n] {
-		return false
+// included are the kustomizations that include one, each.
+func (g *Graph) included() map[*node][]*node {
+	parents := map[*node][]*node{}
+	for _, n := range g.nodes {
+		for _, entry := range n.includes() {
+			if c := g.child(n, entry); c != nil {
+				parents[c] = append(parents[c], n)
+			}
+		}
 	}
-	seen[n] = true
-	return n == to || slices.ContainsFunc(n.includes(), func(entry string) bool { return g.reaches(g.child(n, entry), to, seen) })
+	return parents
 }

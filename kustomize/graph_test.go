@@ -184,8 +184,7 @@ spec: {containers: [{image: app}]}
 	}
 }
 
-// Kustomizations that include each other twice over and over are given up, not followed.
-func TestIncluding(t *testing.T) {
+func TestDeploying(t *testing.T) {
 	g := graph(`
 -- a/kustomization.yaml --
 resources: [../base]
@@ -201,19 +200,26 @@ components: [../deeper, ../c]
 kind: Component
 -- alone/kustomization.yaml --
 kind: Component
+-- torn/kustomization.yaml --
+resources: [../under
+-- under/kustomization.yaml --
+namespace: x
 `)
 	for file, want := range map[string]string{
-		"deeper/kustomization.yaml": "b/kustomization.yaml", "base/kustomization.yaml": "a/kustomization.yaml", "a/kustomization.yaml": "a/kustomization.yaml", "alone/kustomization.yaml": "", "none/kustomization.yaml": "",
+		"deeper/kustomization.yaml": "[b/kustomization.yaml] true", "base/kustomization.yaml": "[a/kustomization.yaml b/kustomization.yaml] true",
+		"a/kustomization.yaml": "[a/kustomization.yaml] true", "alone/kustomization.yaml": "[] true", "none/kustomization.yaml": "[] false", "under/kustomization.yaml": "[] false",
 	} {
-		if got := g.Including(file); got != want {
-			t.Errorf("%s: %q", file, got)
+		roots, known := g.Deploying(file)
+		if got := fmt.Sprint(roots, known); got != want {
+			t.Errorf("%s: %s", file, got)
 		}
 	}
-	if got := (*Graph)(nil).Including("a/kustomization.yaml"); got != "" {
-		t.Error(got)
+	if roots, known := (*Graph)(nil).Deploying("a/kustomization.yaml"); len(roots) > 0 || known {
+		t.Error(roots, known)
 	}
 }
 
+// Kustomizations that include each other twice over and over are given up, not followed.
 func TestGraphIsBounded(t *testing.T) {
 	var b strings.Builder
 	for i := range 60 {

@@ -101,11 +101,15 @@ type Report struct {
 	Changes   []plan.Change
 	Listed    []plan.Listing   // the repositories that were listed
 	Problems  []stream.Problem // sorted by position
-	Unbuilt   []stream.Problem // notices: what Changes change without having been built
+	Unbuilt   []stream.Problem // what Changes change without having been built, and what no build of those that are deployed shows
 	Notice    string           // of the server, such as a refused refs/imgstream/…
 	WaitUntil time.Time        // Changes wait for more until then, or copies to be tried again; zero: nothing waits
 	Ripe      time.Time        // when the next candidate is old enough to be taken; zero: there is none
 	Uncopied  int              // images that could not be copied into the local registry
+
+	// Includes says which kustomizations of Tree include which. It may read the tree, and is
+	// for one caller at a time, and not while another pass runs.
+	Includes render.Includes
 }
 
 // Failed reports whether a problem needs somebody to mend something.
@@ -226,6 +230,7 @@ func (r *Reconciler) compute(ctx context.Context, req Request, snap gitstore.Sna
 	}
 	r.computed = nil
 	report.View, report.Streams = &tip.View, len(tip.View.Tree.Streams)
+	report.Includes = tip.Includes(snap.FS)
 	present := plan.Look(&tip.View, view(base), r.Operator, req.Hints...)
 	report.Asks = present.Asks()
 	if r.answered != nil && r.answered != &tip.View {

@@ -20,7 +20,7 @@ func (r *Reconciler) verified(report *Report, next *plan.Next, took *time.Durati
 		}
 		r.progress("building what changes")
 		start, done := time.Now(), r.observe(StepBuild)
-		more, notes, err := r.Verifier.Verify(report.Tree, report.View.Graph, out.Changes)
+		more, notes, err := r.Verifier.Verify(report.Tree, report.Includes, out.Changes)
 		done()
 		*took += time.Since(start)
 		if err != nil {

@@ -141,6 +141,16 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			[]string{"c/kustomization.yaml: notice: changed without building it before and after: it is a component, and only a kustomization that includes it can be built"},
 			0,
 		},
+		{
+			"a component of two overlays", base + "-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound + "-- o/kustomization.yaml --\nresources: [../base]\ncomponents: [../c]\n-- p/kustomization.yaml --\nresources: [../base]\ncomponents: [../c]\n",
+			[]string{"c/kustomization.yaml"},
+			nil, nil, 2,
+		},
+		{
+			"a component that the first overlay has no use for", base + "-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound + "-- o/kustomization.yaml --\nresources: [e.yaml]\ncomponents: [../c]\n-- o/e.yaml --\n" + workload("e", "e") + "-- p/kustomization.yaml --\nresources: [../base]\ncomponents: [../c]\n",
+			[]string{"c/kustomization.yaml"},
+			nil, nil, 3,
+		},
 		{"a component, and local lookup knows who includes it", "-- imagestreams/short.yaml --\n" + strings.Replace(strings.ReplaceAll(spec, "name: app", "name: short"), "spec:", "spec:\n  lookupPolicy: {local: true}", 1) +
 			"-- o/kustomization.yaml --\nresources: [d.yaml, ../base]\ncomponents: [../c]\n-- o/d.yaml --\n" + workload("short", "short:1") + base +
 			"-- c/kustomization.yaml --\nkind: Component\napiVersion: kustomize.config.k8s.io/v1alpha1\n" + bound, []string{"c/kustomization.yaml", "o/kustomization.yaml"}, nil, nil, 4},
@@ -172,6 +182,26 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			[]string{"o/d.yaml spec.template.spec.containers[name=main].image"},
 			[]string{"o/d.yaml:9: error: default/app:1: not changed: " + d + ": what the file says does not come out of it"},
 			6,
+		},
+		{
+			"a manifest of a base, and every overlay stands over it", "-- base/kustomization.yaml --\nresources: [d.yaml]\n-- base/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked) +
+				"-- o/kustomization.yaml --\nresources: [../base]\nnameSuffix: -o\nimages: [{name: r.io/app, newTag: old}]\n-- p/kustomization.yaml --\nresources: [../o]\nnamespace: p\n-- q/kustomization.yaml --\nresources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: '[{\"op\": \"remove\", \"path\": \"/spec/template/spec/containers/0/image\"}]'\n",
+			[]string{"base/d.yaml"},
+			nil,
+			[]string{"base/d.yaml:9: warning: default/app:1: changed, and nothing that is deployed shows it: in p/kustomization.yaml Deployment p/app-o has r.io/app:old, in q/kustomization.yaml"},
+			4,
+		},
+		{
+			"a manifest of a base, and one of two overlays stands over it", "-- base/kustomization.yaml --\nresources: [d.yaml]\n-- base/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked) +
+				"-- o/kustomization.yaml --\nresources: [../base]\nimages: [{name: r.io/app, newTag: old}]\n-- p/kustomization.yaml --\nresources: [../base]\n",
+			[]string{"base/d.yaml"},
+			nil, nil, 4,
+		},
+		{
+			"a manifest of a base, and one overlay cannot be built", "-- base/kustomization.yaml --\nresources: [d.yaml]\n-- base/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked) +
+				"-- o/kustomization.yaml --\nresources: [../base]\nimages: [{name: r.io/app, newTag: old}]\n-- p/kustomization.yaml --\nresources: [../base, 'https://example.com/a.yaml']\n",
+			[]string{"base/d.yaml"},
+			nil, nil, 3,
 		},
 		{"a manifest of nobody", "-- o/kustomization.yaml --\nresources: [e.yaml]\n-- o/e.yaml --\n" + workload("e", "e") + "-- o/d.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked), []string{"o/d.yaml"}, nil, nil, 0},
 		{

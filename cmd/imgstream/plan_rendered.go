@@ -13,7 +13,7 @@ import (
 // printRendered writes, for each kustomization that the planned commits change, what the images of
 // its workloads become, or why that cannot be told.
 func printRendered(w io.Writer, r reconciler.Report) error {
-	all, err := render.Images(r.Tree, r.View.Graph, r.Changes)
+	all, err := render.Images(r.Tree, r.Includes, r.Changes)
 	if err != nil {
 		return fmt.Errorf("build what would change: %w", err)
 	}

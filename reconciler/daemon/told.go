@@ -80,12 +80,16 @@ func (t *told) tellProblems(problems []stream.Problem) {
 	t.problems = now
 }
 
-// tellUnbuilt tells once what is pushed without a build, and keeps it told.
+// tellUnbuilt tells once what is pushed without a build, or to nobody's use, and keeps it told.
 func (t *told) tellUnbuilt(notes []stream.Problem) {
 	for _, p := range notes {
 		if !t.unbuilt[p] {
 			t.unbuilt[p] = true
-			t.log.LogAttrs(context.Background(), slog.LevelInfo, "not built", describe(p)...)
+			level, message := slog.LevelInfo, "not built"
+			if p.Severity == stream.Warning {
+				level, message = slog.LevelWarn, "not deployed"
+			}
+			t.log.LogAttrs(context.Background(), level, message, describe(p)...)
 		}
 	}
 }

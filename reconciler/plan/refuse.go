@@ -15,6 +15,12 @@ func (r Refusals) Add(w Written, reason string) {
 	r[w.binding()] = reason
 }
 
+// Has reports whether a consumer is among them.
+func (r Refusals) Has(w Written) bool {
+	_, refused := r[w.binding()]
+	return refused
+}
+
 // Without is n but for some consumers, which wait in the statuses of their tags like all
 // that cannot be written. Its Edits can be asked for beside those of n.
 func (n *Next) Without(refused Refusals) *Next {

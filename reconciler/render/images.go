@@ -7,7 +7,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/kustomize/build"
 	"github.com/imgstream/imgstream/reconciler/plan"
 )
@@ -26,14 +25,13 @@ type Image struct {
 	Old, New              string
 }
 
-// Images builds the kustomizations that changes touch, before and after, each once. graph
-// may be nil. An error is one of reading the tree.
-func Images(tip fs.FS, graph *kustomize.Graph, changes []plan.Change) ([]Rendered, error) {
-	c := call{graph: graph, tip: tip, after: after(tip, changes), written: written(changes)}
+// Images builds the kustomizations that changes touch, before and after, each once. An error is one of reading the tree.
+func Images(tip fs.FS, includes Includes, changes []plan.Change) ([]Rendered, error) {
+	c := call{includes: includes, tip: tip, after: after(tip, changes), written: written(changes)}
 	var all []Rendered
 	told := map[string]bool{}
 	for _, t := range c.targets() {
-		source, err := t.collect(tip, graph)
+		source, err := t.collect(tip, includes)
 		if err == nil && source == nil || told[t.root] {
 			continue
 		}

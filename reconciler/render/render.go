@@ -15,12 +15,30 @@ import (
 	"github.com/imgstream/imgstream/reconciler/plan"
 )
 
+// Includes says which kustomizations include which, and may read the tree for it. nil: nobody knows.
+type Includes func() (*kustomize.Graph, error)
+
+// deploying are the deployable roots that include a kustomization, as kustomize.Graph has it.
+func (i Includes) deploying(file string) (roots []string, known bool, err error) {
+	if i == nil {
+		return nil, false, nil
+	}
+	g, err := i()
+	if err != nil {
+		return nil, false, err
+	}
+	roots, known = g.Deploying(file)
+	return roots, known, nil
+}
+
 // target is a file that is changed, and the kustomization that shows what comes of it.
 type target struct {
 	file  string
 	wants []plan.Written // in the file
 	root  string         // the kustomization that is built
 	owns  bool           // file is a kustomization itself: then it is built, or somebody is told why not
+
+	component string // the kustomization of the file where it is one, and root the first of those that include it; "" = root
 }
 
 // written are the consumers that changes write, by file.
@@ -102,15 +120,18 @@ func (c changed) Stat(name string) (fs.FileInfo, error) { return fs.Stat(c.FS, n
 // collect is what the build of a target reads. A component is built by a
 // kustomization that includes it. The *build.Error says why it cannot be built; nil, nil is
 // a file that its kustomization does not have.
-func (t *target) collect(tip fs.FS, graph *kustomize.Graph) (*build.Source, error) {
+func (t *target) collect(tip fs.FS, includes Includes) (*build.Source, error) {
 	source, err := build.Collect(tip, path.Dir(t.root))
 	if err == nil && source.Component {
-		root := graph.Including(t.root)
-		if root == "" {
+		roots, _, failed := includes.deploying(t.root)
+		switch {
+		case failed != nil:
+			return nil, failed
+		case len(roots) == 0:
 			return nil, &build.Error{File: t.root, Reason: "it is a component, and only a kustomization that includes it can be built"}
 		}
-		t.root = root
-		source, err = build.Collect(tip, path.Dir(root))
+		t.root, t.component = roots[0], t.root
+		source, err = build.Collect(tip, path.Dir(t.root))
 	}
 	if err == nil && !source.Reads(t.file) {
 		return nil, nil

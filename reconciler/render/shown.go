@@ -41,11 +41,28 @@ func (j *judge) dead(is *outcome, then *build.Source) (verdict, error) {
 		if err != nil {
 			return verdict{}, err
 		}
+		if !shown && j.component != "" {
+			shown, err = j.elsewhere(w)
+		}
+		if err != nil {
+			return verdict{}, err
+		}
 		if !shown {
 			j.refuse(found.refused, w, j.notShown(then, w))
 		}
 	}
 	return found, nil
+}
+
+// elsewhere reports whether another kustomization that includes a component shows an image in it.
+func (j *judge) elsewhere(w plan.Written) (bool, error) {
+	roots, _, err := j.includes.deploying(j.component)
+	if err != nil {
+		return false, err
+	}
+	others := slices.DeleteFunc(roots, func(root string) bool { return root == j.root })
+	_, shown, err := j.deployed(others, w)
+	return shown && len(others) > 0, err
 }
 
 // shown reports whether an image that was written comes out of a build. Where others are
@@ -153,11 +170,16 @@ func (j *judge) probe(alike []plan.Written) ([]string, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // likewise
 	}
-	texts := []string{}
+	return texts(out), nil
+}
+
+// texts are all values of a build, decoded; not nil.
+func texts(out *build.Output) []string {
+	all := []string{}
 	for s := range out.Scalars() {
-		texts = append(texts, decoded(s))
+		all = append(all, decoded(s))
 	}
-	return texts, nil
+	return all
 }
 
 // notShown says that an image does not come out of a build, and why.
@@ -165,7 +187,8 @@ func (j *judge) notShown(then *build.Source, w plan.Written) string {
 	u := w.Want.Use
 	text := fmt.Sprintf("the build of %s does not show %s", j.root, cmp.Or(w.Want.Image.Digest, w.Want.Image.Name+":"+w.Want.Image.Tag))
 	if !isEntry(w) {
-		if instead := j.instead(then, w); instead != "" {
+		out, _ := j.run(then)
+		if instead := instead(out, w); instead != "" {
 			return text + ": " + instead + "; an images: entry, a patch or a replacement stands over what the file says"
 		}
 		return text + ": what the file says does not come out of it"
@@ -177,8 +200,7 @@ func (j *judge) notShown(then *build.Source, w plan.Written) string {
 }
 
 // instead says what stands in a build where a consumer's image should; "" where there is nothing.
-func (j *judge) instead(then *build.Source, w plan.Written) string {
-	out, _ := j.run(then)
+func instead(out *build.Output, w plan.Written) string {
 	document := strings.Split(w.Want.Use.Document, "/") // ends in kind, namespace and name
 	if out == nil || len(document) < 4 {
 		return ""

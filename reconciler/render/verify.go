@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 
-	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/kustomize/build"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -22,9 +21,10 @@ const BytesPerBuild = 2 << 10
 type Verifier struct {
 	Builds int // at the most, in one pass: two for each kustomization; 0: nothing is built
 
-	verdicts memory[verdict]
-	digests  memory[built]
-	Made     int // builds that were run so far
+	verdicts  memory[verdict]
+	digests   memory[built]
+	standings memory[standing]
+	Made      int // builds that were run so far
 }
 
 type key [sha256.Size]byte
@@ -38,27 +38,31 @@ type built struct {
 // verdict is what the builds of one target came to.
 type verdict struct {
 	refused plan.Refusals
-	unbuilt *build.Error // why there is no verdict
+	unbuilt *build.Error     // why there is no verdict
+	buried  []stream.Problem // not remembered: it rests on other builds
 }
 
 // Verify builds the kustomizations that changes touch, over the tree that they leave, and
 // gives the consumers that must not be written: those with which a kustomization builds no
 // more, shows other values than images, or does not show the image (yaml.md 4). What cannot
 // be built without asking others, was not building before, or lies beyond the bounds, is not
-// refused; notes say so. graph may be nil. An error is one of reading the tree.
-func (v *Verifier) Verify(tip fs.FS, graph *kustomize.Graph, changes []plan.Change) (plan.Refusals, []stream.Problem, error) {
+// refused; notes say so. They tell of what is well but shown by nothing that is deployed, too. An
+// error is one of reading the tree.
+func (v *Verifier) Verify(tip fs.FS, includes Includes, changes []plan.Change) (plan.Refusals, []stream.Problem, error) {
 	if v.Builds == 0 {
 		return nil, nil, nil
 	}
-	c := call{Verifier: v, graph: graph, tip: tip, after: after(tip, changes), written: written(changes), well: map[[2]key]*outcome{}, builds: v.Builds, bytes: v.Builds * BytesPerBuild}
+	c := call{Verifier: v, includes: includes, tip: tip, after: after(tip, changes), written: written(changes), well: map[[2]key]*outcome{}, builds: v.Builds, bytes: v.Builds * BytesPerBuild}
 	refused, made := plan.Refusals{}, v.Made
 	var notes notes
+	var said []stream.Problem
 	for _, t := range c.targets() {
 		found, err := c.verdict(t)
 		if err != nil {
 			return nil, nil, err
 		}
 		maps.Copy(refused, found.refused)
+		said = append(said, found.buried...)
 		if found.unbuilt != nil && t.owns {
 			notes.add(t.file, found.unbuilt)
 		}
@@ -68,16 +72,19 @@ func (v *Verifier) Verify(tip fs.FS, graph *kustomize.Graph, changes []plan.Chan
 	}
 	v.digests.forget(maxDigested)
 	v.verdicts.forget(maxVerdicts)
-	return refused, notes.problems(), nil
+	v.standings.forget(maxVerdicts)
+	said = append(said, notes.problems()...)
+	stream.SortProblems(said)
+	return refused, said, nil
 }
 
 // call is one call of Verify.
 type call struct {
 	*Verifier
-	graph   *kustomize.Graph
-	tip     fs.FS
-	after   changed
-	written map[string][]plan.Written // by file
+	includes Includes
+	tip      fs.FS
+	after    changed
+	written  map[string][]plan.Written // by file
 
 	builds, bytes int                 // that are left
 	well          map[[2]key]*outcome // of builds before and after that were compared, with nothing wrong
@@ -89,7 +96,7 @@ func (c *call) verdict(t target) (verdict, error) {
 		return verdict{unbuilt: beyond(t.root)}, nil
 	}
 	c.builds -= 2 // reading is bounded with it
-	before, err := t.collect(c.tip, c.graph)
+	before, err := t.collect(c.tip, c.includes)
 	if err != nil || before == nil {
 		return noVerdict(err)
 	}
@@ -103,12 +110,17 @@ func (c *call) verdict(t target) (verdict, error) {
 	j := judge{call: c, target: t, was: before, broken: err}
 	j.seen = c.seen(before)
 	k := j.key(then)
-	if known, ok := c.verdicts.of(k); ok {
-		return known, nil
+	found, known := c.verdicts.of(k)
+	if !known {
+		if found, err = j.compare(then); err != nil {
+			return verdict{}, err
+		}
+		if t.component == "" || len(found.refused) == 0 { // else other builds have a say
+			c.verdicts.keep(k, found, 1)
+		}
 	}
-	found, err := j.compare(then)
-	if err == nil {
-		c.verdicts.keep(k, found, 1)
+	if !t.owns && found.unbuilt == nil {
+		found.buried, err = j.buried(found.refused)
 	}
 	return found, err
 }

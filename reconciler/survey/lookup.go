@@ -1,9 +1,11 @@
 package survey
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -71,6 +73,22 @@ func (r *reader) lookups(s *Survey) error {
 	}
 	s.View.Jobs = graph.Jobs()
 	return nil
+}
+
+// Includes gives a function that says which kustomizations include which, in the tree of fsys,
+// which s was read from. Where local lookup did not need that, the kustomizations are read when
+// it is first called, and remembered by hash like everything else. It is for one caller at a time.
+func (s *Survey) Includes(fsys fs.FS) func() (*kustomize.Graph, error) {
+	return func() (*kustomize.Graph, error) {
+		if s.View.Graph != nil || s.includes != nil {
+			return cmp.Or(s.View.Graph, s.includes), nil
+		}
+		r := reader{fsys: fsys}
+		r.parsing.SetLimit(runtime.GOMAXPROCS(0))
+		var err error
+		s.includes, err = r.graph(s.root, wanted{})
+		return s.includes, err
+	}
 }
 
 // graph reads what is wanted and was not read before, and puts it together.

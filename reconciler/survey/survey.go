@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
@@ -35,8 +36,9 @@ func (e *SettingsError) Error() string {
 
 // Survey is what one commit says. It never changes.
 type Survey struct {
-	View plan.View
-	root *dir
+	View     plan.View
+	root     *dir
+	includes *kustomize.Graph // what Includes read; nil: nothing yet
 
 	borrowed bool   // read with the settings of another tree
 	settings string // hash of the settings file, "" where there is none

@@ -241,3 +241,34 @@ func TestHostileTree(t *testing.T) {
 		t.Error(p)
 	}
 }
+
+// Which kustomizations include which is read when it is asked for, and then as little as
+// everything else.
+func TestIncludes(t *testing.T) {
+	files := repository()
+	files["overlay/kustomization.yaml"] = &fstest.MapFile{Data: []byte("resources: [../teams/3/4]\n")}
+	deploying := func(tr *tree, s *survey.Survey) (roots []string, reads int) {
+		before := len(tr.files)
+		g, err := s.Includes(tr)()
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots, _ = g.Deploying("teams/3/4/kustomization.yaml")
+		return roots, len(tr.files) - before
+	}
+	first := &tree{MapFS: files}
+	s := read(t, first)
+	if roots, reads := deploying(first, s); !slices.Equal(roots, []string{"overlay/kustomization.yaml"}) || reads != 101 {
+		t.Errorf("%v, %d files read", roots, reads)
+	}
+	if _, reads := deploying(first, s); reads != 0 {
+		t.Errorf("%d files read again", reads)
+	}
+	changed := maps.Clone(files)
+	delete(changed, "overlay/kustomization.yaml")
+	changed["prod/kustomization.yaml"] = &fstest.MapFile{Data: []byte("resources: [../teams/3/4]\n")}
+	second := &tree{MapFS: changed}
+	if roots, reads := deploying(second, read(t, second, s)); !slices.Equal(roots, []string{"prod/kustomization.yaml"}) || reads != 1 {
+		t.Errorf("%v, %d files read after a change", roots, reads)
+	}
+}
