@@ -61,6 +61,8 @@ type Source struct {
 	kinds   int
 	vars    bool
 	copies  bool // by replacements
+
+	key *[sha256.Size]byte // nil: not asked for yet
 }
 
 // Find gives the kustomization file of a directory; "" where there is none. Of several,
@@ -97,11 +99,22 @@ func (s *Source) Reads(file string) bool {
 	return ok
 }
 
+// Files are those that the build reads, sorted by path.
+func (s *Source) Files() []string { return slices.Sorted(maps.Keys(s.files)) }
+
 // Size is how much the build reads, in bytes; a file counts as often as it is included.
 func (s *Source) Size() int { return s.bytes + s.changes }
 
 // Key is the same for two Sources exactly where they have the same files with the same bytes.
 func (s *Source) Key() [sha256.Size]byte {
+	if s.key == nil {
+		key := s.hash()
+		s.key = &key
+	}
+	return *s.key
+}
+
+func (s *Source) hash() [sha256.Size]byte {
 	h := sha256.New()
 	write := func(b []byte) {
 		var n [8]byte
@@ -110,7 +123,7 @@ func (s *Source) Key() [sha256.Size]byte {
 		h.Write(b)
 	}
 	write([]byte(s.Path))
-	for _, name := range slices.Sorted(maps.Keys(s.files)) {
+	for _, name := range s.Files() {
 		write([]byte(name))
 		write(s.files[name])
 	}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"path"
-	"slices"
 
 	"github.com/imgstream/imgstream/kustomize/build"
 	"github.com/imgstream/imgstream/reconciler/plan"
@@ -140,10 +139,8 @@ func beyond(root string) *build.Error {
 // seen are the changes in the files that a build reads, by file.
 func (c *call) seen(s *build.Source) []plan.Written {
 	var all []plan.Written
-	for _, file := range slices.Sorted(maps.Keys(c.written)) {
-		if s.Reads(file) {
-			all = append(all, c.written[file]...)
-		}
+	for _, file := range s.Files() {
+		all = append(all, c.written[file]...)
 	}
 	return all
 }
