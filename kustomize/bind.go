@@ -15,6 +15,7 @@ func (s *scanner) bindEntry(e *entry) {
 		return
 	}
 	use := s.newUse(e.doc, e.trail, e.node.Line, e.marks[0].marker)
+	use.Deploys = e.deploys
 	for _, m := range e.marks {
 		if m.ref != use.Ref {
 			s.problem(m.line, use.Path, finding{

@@ -78,6 +78,7 @@ type holder struct {
 	// strings says that the elements are texts, [name=]repository[:tag][@digest], as
 	// Argo CD hands them to kustomize edit set image.
 	strings bool
+	path    string // see Use.Deploys
 }
 
 // holders are the mappings of a document that may have images: the root of a
@@ -88,9 +89,10 @@ func (d *document) holders() []holder {
 	case d.kustomization:
 		return []holder{{node: d.root}}
 	case d.deployer == fluxKustomize:
-		return []holder{{node: get(d.root, "spec"), trail: trail{}.down(d.root, "spec")}}
+		spec := get(d.root, "spec")
+		return []holder{{node: spec, trail: trail{}.down(d.root, "spec"), path: fluxPath(spec)}}
 	case d.deployer == argoOverride:
-		return []holder{{node: get(d.root, "kustomize"), trail: trail{}.down(d.root, "kustomize"), strings: true}}
+		return []holder{{node: get(d.root, "kustomize"), trail: trail{}.down(d.root, "kustomize"), strings: true, path: "."}}
 	case d.deployer == fluxHelm:
 		return postRenderers(d.root)
 	case d.deployer.isArgoCD():
@@ -99,6 +101,27 @@ func (d *document) holders() []holder {
 		return all
 	}
 	return nil
+}
+
+// fluxPath is what a Kustomization of Flux deploys: the root of its source, unless it says a path.
+func fluxPath(spec *yaml.Node) string {
+	if kind := text(get(spec, "sourceRef"), "kind"); kind != "GitRepository" {
+		return ""
+	}
+	return deployedPath(firstOf(text(spec, "path"), "."))
+}
+
+// deployedPath is a path from the root of a repository; "" for one that is not stated, is
+// filled in by a tool, or leads out.
+func deployedPath(written string) string {
+	clean := strings.TrimPrefix(path.Clean("/"+written), "/")
+	switch {
+	case written == "" || isTemplate(written) || written == ".." || strings.HasPrefix(path.Clean(written), "../"):
+		return ""
+	case clean == "":
+		return "."
+	}
+	return clean
 }
 
 // postRenderers are spec.postRenderers[].kustomize.
@@ -121,7 +144,7 @@ func findHolders(n *yaml.Node, t trail, all *[]holder) {
 			key, value := keyName(n.Content[i]), n.Content[i+1]
 			next := t.down(n, key)
 			if key == "kustomize" && value.Kind == yaml.MappingNode && inSource(t) {
-				*all = append(*all, holder{value, next.clone(), true})
+				*all = append(*all, holder{value, next.clone(), true, deployedPath(text(n, "path"))})
 				continue
 			}
 			findHolders(value, next, all)

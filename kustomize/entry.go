@@ -20,7 +20,8 @@ type list struct {
 // entry is one element of an images: list.
 type entry struct {
 	doc         *document
-	strings     bool // of a list of texts
+	strings     bool   // of a list of texts
+	deploys     string // see Use.Deploys
 	node        *yaml.Node
 	trail       trail
 	dash        int // line of its dash; of its beginning in a flow list
@@ -76,7 +77,7 @@ func entries(y *yamledit.File, d *document, h holder, seq *yaml.Node) []*entry {
 	var all []*entry
 	above := seq.Line - 1
 	for i, n := range seq.Content {
-		e := &entry{doc: d, strings: h.strings, node: n, trail: h.trail.clone().down(h.node, "images").down(seq, i)}
+		e := &entry{doc: d, strings: h.strings, deploys: h.path, node: n, trail: h.trail.clone().down(h.node, "images").down(seq, i)}
 		e.first, e.last = y.Lines(n)
 		e.dash, e.dashColumn = e.first, n.Column
 		for line := above + 1; line <= e.first && seq.Style&yaml.FlowStyle == 0; line++ {

@@ -193,6 +193,31 @@ func (g *Graph) Jobs() []Reached {
 	return slices.Compact(all)
 }
 
+// DeployedJobs are the images of Jobs below a directory that an images: entry of Flux or Argo CD
+// changes, which stands at by and is called name: of the directory's kustomization, else of
+// the manifests in it, which Flux makes one of. They are sorted by place.
+func (g *Graph) DeployedJobs(dir, name string, by Place) []Reached {
+	g.Roots() // sets the bounds of building
+	var images []Reached
+	if n := g.nodes[dir]; n != nil {
+		images = slices.Clone(g.build(n).images)
+	} else {
+		for file, m := range g.manifests {
+			if dir == "." || strings.HasPrefix(file, dir+"/") {
+				for _, i := range m.Images {
+					images = append(images, Reached{ShortImage: i, File: file})
+				}
+			}
+		}
+	}
+	images = slices.DeleteFunc(images, func(r Reached) bool { return !r.Job || r.Changed != (Place{}) || !g.matches(name, r.Text) })
+	for i := range images {
+		images[i].Changed, images[i].Namespace = by, ""
+	}
+	slices.SortFunc(images, compareReached)
+	return slices.Compact(images)
+}
+
 // Broken are the kustomizations that cannot be read, sorted by path.
 func (g *Graph) Broken() []Unread {
 	var all []Unread

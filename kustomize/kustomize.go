@@ -84,7 +84,11 @@ type Use struct {
 	Label     string // what a person calls it: the entry's or container's name, else the last keys
 	// Group names the image that a part belongs to: uses of one Document, Group and Ref are
 	// written together or not at all. "" = it stands alone.
-	Group   string
+	Group string
+	// Deploys is the directory that an images: entry of Flux or Argo CD is for, from the root of
+	// the deployed repository, which need not be this one; "" = none, or not stated. What
+	// IsOverride is for its own directory.
+	Deploys string
 	Refused string // why it can never be edited as the file is; "" = editable. Not among the Problems
 
 	doc     int

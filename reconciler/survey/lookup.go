@@ -72,7 +72,22 @@ func (r *reader) lookups(s *Survey) error {
 		return err
 	}
 	s.View.Jobs = graph.Jobs()
+	for _, f := range s.View.Files {
+		for _, u := range f.Uses {
+			if dir := deploys(f, u); dir != "" {
+				s.View.Jobs = append(s.View.Jobs, graph.DeployedJobs(dir, u.Label, kustomize.Place{File: f.Path, Line: u.Line})...)
+			}
+		}
+	}
 	return nil
+}
+
+// deploys is the directory that an entry of Flux or Argo CD is for; "" where that is not known.
+func deploys(f plan.File, u kustomize.Use) string {
+	if u.Deploys != "" && kustomize.IsOverride(f.Path) {
+		return path.Dir(f.Path)
+	}
+	return u.Deploys
 }
 
 // Includes gives a function that says which kustomizations include which, in the tree of fsys,
@@ -102,10 +117,12 @@ func (r *reader) graph(root *dir, want wanted) (*kustomize.Graph, error) {
 	return g, nil
 }
 
-// changesImages reports whether an entry of people is bound in some kustomization.
+// changesImages reports whether an entry of people is bound in some kustomization, or in what
+// deploys one.
 func changesImages(files []plan.File) bool {
 	return slices.ContainsFunc(files, func(f plan.File) bool {
-		return kustomize.IsKustomization(f.Path) && slices.ContainsFunc(f.Uses, func(u kustomize.Use) bool { return !u.Lookup })
+		own := kustomize.IsKustomization(f.Path)
+		return slices.ContainsFunc(f.Uses, func(u kustomize.Use) bool { return own && !u.Lookup || deploys(f, u) != "" })
 	})
 }
 

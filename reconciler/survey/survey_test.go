@@ -272,3 +272,37 @@ func TestIncludes(t *testing.T) {
 		t.Errorf("%v, %d files read after a change", roots, reads)
 	}
 }
+
+// An entry of Flux or Argo CD reaches the Jobs of the path that it is for, where that lies here.
+func TestJobsOfDeployers(t *testing.T) {
+	const job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate}\nspec:\n  template:\n    spec:\n      containers:\n      - {name: a, image: registry.example.com/tool:1}\n      - {name: b, image: registry.example.com/other:1}\n"
+	flux := func(path, kind string) string {
+		return "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps}\nspec:\n  path: " + path + "\n  sourceRef: {kind: " + kind + ", name: flux-system}\n  images:\n  - name: registry.example.com/tool # {\"$imagestream\": \"tool:1\"}\n    newTag: x\n"
+	}
+	argo := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: apps}\nspec:\n  source:\n    repoURL: https://example.com/r.git\n    path: %s\n    kustomize:\n      images:\n      - registry.example.com/tool:1 # {\"$imagestream\": \"tool:1\"}\n"
+	for _, c := range []struct{ name, file, text, want string }{
+		{"Flux, a kustomization", "flux/a.yaml", flux("./apps/prod", "GitRepository"), "apps/base/job.yaml:8 by flux/a.yaml:8"},
+		{"Flux, manifests", "flux/a.yaml", flux("/plain", "GitRepository"), "plain/jobs/job.yaml:8 by flux/a.yaml:8"},
+		{"Flux, the root", "flux/a.yaml", flux("''", "GitRepository"), "apps/base/job.yaml:8 by flux/a.yaml:8, plain/jobs/job.yaml:8 by flux/a.yaml:8"},
+		{"Flux, a bucket", "flux/a.yaml", flux("./apps/prod", "Bucket"), ""},
+		{"Flux, elsewhere", "flux/a.yaml", flux("./apps/none", "GitRepository"), ""},
+		{"Flux, filled in", "flux/a.yaml", flux("'./apps/${env}'", "GitRepository"), ""},
+		{"Flux, out of the tree", "flux/a.yaml", flux("../apps/prod", "GitRepository"), ""},
+		{"Argo CD", "argo/a.yaml", fmt.Sprintf(argo, "apps/prod"), "apps/base/job.yaml:8 by argo/a.yaml:10"},
+		{"Argo CD, a chart", "argo/a.yaml", fmt.Sprintf(argo, "''"), ""},
+		{"Argo CD, over the source", "apps/prod/.argocd-source-web.yaml", "kustomize:\n  images:\n  - registry.example.com/tool:1 # {\"$imagestream\": \"tool:1\"}\nhelm:\n  parameters:\n  - name: registry.example.com/other\n    value: a/b:1 # {\"$imagestream\": \"tool:1\"}\n", "apps/base/job.yaml:8 by apps/prod/.argocd-source-web.yaml:3"},
+		{"an entry for another image", "flux/a.yaml", strings.Replace(flux("./apps/prod", "GitRepository"), "/tool #", "/tools #", 1), ""},
+	} {
+		s := read(t, &tree{MapFS: fstest.MapFS{
+			"apps/prod/kustomization.yaml": {Data: []byte("resources: [../base]\n")}, "apps/base/kustomization.yaml": {Data: []byte("resources: [job.yaml]\n")},
+			"apps/base/job.yaml": {Data: []byte(job)}, "plain/jobs/job.yaml": {Data: []byte(job)}, c.file: {Data: []byte(c.text)},
+		}})
+		var jobs []string
+		for _, r := range s.View.Jobs {
+			jobs = append(jobs, fmt.Sprintf("%s:%d by %s:%d", r.File, r.Line, r.Changed.File, r.Changed.Line))
+		}
+		if got := strings.Join(jobs, ", "); got != c.want {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}
