@@ -188,7 +188,7 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 				"-- o/kustomization.yaml --\nresources: [../base]\nnameSuffix: -o\nimages: [{name: r.io/app, newTag: old}]\n-- p/kustomization.yaml --\nresources: [../o]\nnamespace: p\n-- q/kustomization.yaml --\nresources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: '[{\"op\": \"remove\", \"path\": \"/spec/template/spec/containers/0/image\"}]'\n",
 			[]string{"base/d.yaml"},
 			nil,
-			[]string{"base/d.yaml:9: warning: default/app:1: changed, and nothing that is deployed shows it: in p/kustomization.yaml Deployment p/app-o has r.io/app:old, in q/kustomization.yaml"},
+			[]string{"base/d.yaml:9: warning: default/app:1: changed, and no kustomization that includes it shows it: in p/kustomization.yaml Deployment p/app-o has r.io/app:old, in q/kustomization.yaml"},
 			4,
 		},
 		{

@@ -32,6 +32,10 @@ func (s *Source) Build() (out *Output, err error) {
 	defer running.Unlock()
 	defer quiet()()
 	defer recovered(s.Path, &err)
+	if s.schema { // kustomize adds it to what it knows, and keeps it
+		openapi.ResetOpenAPI()
+		defer openapi.ResetOpenAPI()
+	}
 	options := krusty.Options{LoadRestrictions: types.LoadRestrictionsNone, Reorder: krusty.ReorderOptionNone, PluginConfig: types.DisabledPluginConfig()}
 	m, err := krusty.MakeKustomizer(&options).Run(newTree(s.files), clean(s.dir))
 	if err != nil {

@@ -114,8 +114,6 @@ func TestBuild(t *testing.T) {
 		{"Helm's globals", "-- o/kustomization.yaml --\nhelmGlobals: {chartHome: x}\n", "o/kustomization.yaml: it inflates a Helm chart"},
 		{"a program", "-- o/kustomization.yaml --\ngenerators:\n- |\n  apiVersion: x/v1\n  kind: X\n  metadata: {name: a, annotations: {config.kubernetes.io/function: 'exec: {path: ./x}'}}\n", "o/kustomization.yaml: it runs the plugin X (x/v1), which is not a part of kustomize"},
 		{"validators, in capitals", "-- o/kustomization.yaml --\nVALIDATORS: [x.yaml]\n-- o/x.yaml --\napiVersion: x/v1\nkind: X\nmetadata: {name: a}\n", "o/kustomization.yaml: it runs the plugin X (x/v1), which is not a part of kustomize"},
-		{"a schema", "-- o/kustomization.yaml --\nopenapi: {path: s.json}\n-- o/s.json --\n{}\n", "o/kustomization.yaml: it brings a schema of its own (openapi, crds)"},
-		{"CRDs", "-- o/kustomization.yaml --\ncrds: [s.json]\n-- o/s.json --\n{}\n", "o/kustomization.yaml: it brings a schema of its own (openapi, crds)"},
 		{"outside", "-- o/kustomization.yaml --\nresources:\n- ../../../../etc\n", "o/kustomization.yaml:2: it names a path outside of the repository"},
 		{"absolute", "-- o/kustomization.yaml --\nresources:\n- /etc/passwd\n", "o/kustomization.yaml:2: it names an absolute path"},
 		{"an absolute patch", "-- o/kustomization.yaml --\npatches:\n- path: /etc/passwd\n", "o/kustomization.yaml:2: it names an absolute path"},
@@ -234,6 +232,7 @@ func TestBombs(t *testing.T) {
 			prefixes += fmt.Sprintf("-- d%d/%s/kustomization.yaml --\nnamePrefix: %s\nresources: [../../d%d/a, ../../d%d/b]\n", i, side, side, i+1, i+1)
 		}
 	}
+	deep := func(separator string) string { return strings.Repeat("a"+separator, 20_000) + "a" }
 	for _, side := range []string{"a", "b"} {
 		prefixes += "-- d9/" + side + "/kustomization.yaml --\nnamePrefix: " + side + "\nresources: [x.yaml]\n-- d9/" + side + "/x.yaml --\n" + thing
 	}
@@ -263,6 +262,11 @@ func TestBombs(t *testing.T) {
 		{"too many", "-- o/kustomization.yaml --\nresources: [a.yaml]\n-- o/a.yaml --\n" + strings.Repeat("---\n"+thing, 501), "o/kustomization.yaml: it may have more than 500 objects"},
 		{"too many, written in escapes", "-- o/kustomization.yaml --\nresources: [a.yaml]\n-- o/a.yaml --\n" + strings.Repeat("---\n"+`{"\x6bind": a}`+"\n", 501), "o/kustomization.yaml: it may have more than 500 objects"},
 		{"a patch on all", "-- o/kustomization.yaml --\nresources: [a.yaml]\npatches:\n- target: {kind: X}\n  path: p.yaml\n-- o/p.yaml --\n" + strings.Repeat("# x\n", 10_000) + "-- o/a.yaml --\n" + strings.Repeat("---\n"+thing, 400), "o/kustomization.yaml: it changes too many objects by too much"},
+		{"a label far down", "-- o/kustomization.yaml --\nresources: [a.yaml]\nlabels:\n- pairs: {a: b}\n  fields: [{path: " + deep("/") + ", create: true}]\n-- o/a.yaml --\n" + thing, "o/kustomization.yaml: it changes what lies more than 64 keys deep"},
+		{"a label far down, in a configuration", "-- o/kustomization.yaml --\nresources: [a.yaml]\ncommonLabels: {a: b}\nconfigurations: [c.yaml]\n-- o/c.yaml --\ncommonLabels:\n- {\"p\\u0061th\": " + deep("/") + ", create: true}\n-- o/a.yaml --\n" + thing, "o/c.yaml: it changes what lies more than 64 keys deep"},
+		{"a label far down, in disguise", "-- o/kustomization.yaml --\nresources: [a.yaml]\ncommonLabels: {a: b}\nconfigurations: [c.yaml]\n-- o/c.yaml --\ncommonLabels:\n- {!!binary cGF0aA==: " + deep("/") + ", create: true}\n-- o/a.yaml --\n" + thing, "o/c.yaml: it has a key in !!binary, which may be any text"},
+		{"a label far down, by a plugin", "-- o/kustomization.yaml --\nresources: [a.yaml]\ntransformers:\n- |\n" + indented("  ", config("LabelTransformer", "labels: {a: b}\nfieldSpecs: [{path: "+deep("/")+", create: true}]")) + "-- o/a.yaml --\n" + thing, "o/kustomization.yaml: it changes what lies more than 64 keys deep"},
+		{"a replacement far down", "-- o/kustomization.yaml --\nresources: [a.yaml]\n" + replacement("metadata.name", deep("."), ", options: {create: true}") + "-- o/a.yaml --\n" + thing, "o/kustomization.yaml: it changes what lies more than 64 keys deep"},
 		{"vars", "-- o/kustomization.yaml --\nresources: [a.yaml]\nvars: [{name: A, objref: {kind: X, name: a, apiVersion: v1}}]\n-- o/a.yaml --\n" + thing + strings.Repeat("# x\n", 5000), "o/kustomization.yaml: it has vars, and more than 16 KB of manifests"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -9,11 +9,8 @@ import (
 
 // programs refuses what kustomize would run, but for plugins.
 func programs(at place, k *types.Kustomization) error {
-	switch {
-	case len(k.HelmCharts) > 0 || k.HelmGlobals != nil || len(k.HelmChartInflationGenerator) > 0:
+	if len(k.HelmCharts) > 0 || k.HelmGlobals != nil || len(k.HelmChartInflationGenerator) > 0 {
 		return helm(at)
-	case len(k.OpenAPI) > 0 || len(k.Crds) > 0: // a schema that refers to itself would never end
-		return at.refuse("it brings a schema of its own (openapi, crds)")
 	}
 	return nil
 }

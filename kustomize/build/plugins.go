@@ -39,6 +39,9 @@ func (c *collector) configs(file, dir, entry string) ([]*resource.Resource, erro
 	if err := safe(file, []byte(entry)); err != nil {
 		return nil, err
 	}
+	if err := shallow(file, []byte(entry)); err != nil {
+		return nil, err
+	}
 	at := c.at(file, entry)
 	switch all, err := objects([]byte(entry)); { // as kustomize looks first
 	case err == nil:
@@ -67,6 +70,9 @@ func (c *collector) configs(file, dir, entry string) ([]*resource.Resource, erro
 func (c *collector) configFile(file string, at place) ([]*resource.Resource, error) {
 	src, err := c.load(file, at)
 	if err != nil {
+		return nil, err
+	}
+	if err := shallow(file, src); err != nil {
 		return nil, err
 	}
 	c.changes += len(src)

@@ -3,7 +3,10 @@ package build
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	yaml "go.yaml.in/yaml/v3"
 )
@@ -91,4 +94,40 @@ func (m measure) of(n *yaml.Node) (values, depth int) {
 	}
 	m.values[n], m.depth[n] = values, depth
 	return values, depth
+}
+
+// shallow refuses what changes objects at paths that are deeper than objects may be: kustomize
+// would create all that is missing on the way.
+func shallow(file string, src []byte) error {
+	if bytes.Count(src, []byte("/"))+bytes.Count(src, []byte(".")) <= maxNested && !bytes.Contains(src, []byte("!!binary")) {
+		return nil
+	}
+	for _, doc := range documents(src) {
+		reason := ""
+		eachPair(doc, func(key, value *yaml.Node) {
+			switch name := strings.ToLower(key.Value); {
+			case key.ShortTag() == "!!binary":
+				reason = "it has a key in !!binary, which may be any text"
+			case (name == "path" || name == "fieldpath" || name == "fieldpaths") && isDeep(value):
+				reason = fmt.Sprintf("it changes what lies more than %d keys deep", maxNested)
+			}
+		})
+		if reason != "" {
+			return place{file, 0}.refuse("%s", reason)
+		}
+	}
+	return nil
+}
+
+// isDeep reports whether a path, or one of several, has too many keys, or may have.
+func isDeep(n *yaml.Node) bool {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return isDeep(n.Alias)
+	case yaml.SequenceNode:
+		return slices.ContainsFunc(n.Content, isDeep)
+	case yaml.ScalarNode:
+		return strings.Count(n.Value, "/")+strings.Count(n.Value, ".") > maxNested || n.ShortTag() == "!!binary"
+	}
+	return false
 }

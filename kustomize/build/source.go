@@ -61,6 +61,7 @@ type Source struct {
 	kinds   int
 	vars    bool
 	copies  bool // by replacements
+	schema  bool // it brings one
 
 	key *[sha256.Size]byte // nil: not asked for yet
 }
@@ -192,6 +193,9 @@ func (c *collector) kustomization(dir string, from place) error {
 		return from.refuse("it lies more than %d kustomizations deep", maxDepth)
 	}
 	src, err := c.load(file, from)
+	if err == nil {
+		err = shallow(file, src)
+	}
 	if err != nil {
 		return err
 	}
@@ -233,6 +237,9 @@ func (c *collector) only(dir string, from place) (string, error) {
 // contents reads what a kustomization names.
 func (c *collector) contents(file, dir string, k *types.Kustomization) error {
 	if err := programs(place{file, 0}, k); err != nil {
+		return err
+	}
+	if err := c.schemas(file, dir, k); err != nil {
 		return err
 	}
 	if err := c.plugins(file, dir, k); err != nil {
@@ -313,6 +320,9 @@ func (c *collector) changer(file, dir, entry string) error {
 		return err
 	}
 	src, err := c.load(where, at)
+	if err == nil {
+		err = shallow(where, src)
+	}
 	c.changes += len(src)
 	return err
 }

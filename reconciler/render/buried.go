@@ -38,7 +38,7 @@ func (j *judge) buried(refused plan.Refusals) ([]stream.Problem, error) {
 		if !shown {
 			all = append(all, stream.Problem{
 				Severity: stream.Warning, Pos: stream.Pos{File: w.File, Line: w.Line}, Ref: w.Ref,
-				Message: "changed, and nothing that is deployed shows it: " + instead,
+				Message: "changed, and no kustomization that includes it shows it: " + instead,
 				Hint:    "bind what stands over it there, or drop the marker here",
 			})
 		}
