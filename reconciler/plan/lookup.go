@@ -17,7 +17,8 @@ type lookup struct {
 	*Next
 	roots    map[string]*kustomize.Root // by path; scanned ones
 	verdicts map[shortAt]verdict
-	told     map[stream.Pos]bool // of files and entries: each is reported once
+	told     map[stream.Pos]bool       // of files and entries: each is reported once
+	marked   map[stream.Pos]stream.Ref // of kustomizations: the tags that entries are bound to
 }
 
 // shortAt is a short name in the build of one root.
@@ -39,7 +40,7 @@ func (n *Next) lookups(c *consumers, uses []Use) []Use {
 	if n.tip.Graph == nil {
 		return uses
 	}
-	l := &lookup{Next: n, roots: map[string]*kustomize.Root{}, verdicts: map[shortAt]verdict{}, told: map[stream.Pos]bool{}}
+	l := &lookup{Next: n, roots: map[string]*kustomize.Root{}, verdicts: map[shortAt]verdict{}, told: map[stream.Pos]bool{}, marked: markedEntries(uses)}
 	l.judge()
 	bound := make([]Use, 0, len(uses))
 	for _, u := range uses {
@@ -56,6 +57,17 @@ func (n *Next) lookups(c *consumers, uses []Use) []Use {
 	l.add(c)
 	l.unlisted()
 	return bound
+}
+
+// markedEntries are the tags that entries of kustomizations are bound to, by their places.
+func markedEntries(uses []Use) map[stream.Pos]stream.Ref {
+	marked := map[stream.Pos]stream.Ref{}
+	for _, u := range uses {
+		if !u.Lookup && u.Err == nil && kustomize.IsKustomization(u.File) {
+			marked[stream.Pos{File: u.File, Line: u.Line}] = u.Ref
+		}
+	}
+	return marked
 }
 
 // judge finds out what every short name means.
@@ -155,10 +167,11 @@ func (l *lookup) doubt(root *kustomize.Root, a kustomize.Reached, aRef stream.Re
 	return verdict{used: true, doubted: true}
 }
 
-// changed reports an entry of people that wins over local lookup.
+// changed reports an entry of people that wins over local lookup, unless it is bound to the
+// very tag.
 func (l *lookup) changed(r kustomize.Reached, ref stream.Ref) {
 	at := pos(r.Changed)
-	if ref == (stream.Ref{}) || l.told[at] {
+	if ref == (stream.Ref{}) || l.told[at] || l.marked[at] == ref {
 		return
 	}
 	l.told[at] = true
