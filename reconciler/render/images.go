@@ -25,31 +25,53 @@ type Image struct {
 	Old, New              string
 }
 
-// Images builds the kustomizations that changes touch, before and after, each once. An error is one of reading the tree.
+// Images builds the kustomizations that changes touch, before and after, each once: those that
+// are deployed, where it is known which these are. An error is one of reading the tree.
 func Images(tip fs.FS, includes Includes, changes []plan.Change) ([]Rendered, error) {
 	c := call{includes: includes, tip: tip, after: after(tip, changes), written: written(changes)}
 	var all []Rendered
 	told := map[string]bool{}
 	for _, t := range c.targets() {
-		source, err := t.collect(tip, includes)
-		if err == nil && source == nil || told[t.root] {
+		if source, err := t.collect(tip, includes); err == nil && source == nil {
 			continue
 		}
-		told[t.root] = true
-		r := Rendered{Kustomization: t.root}
-		if err == nil {
-			r.Images, err = c.images(source, t.root)
-		}
-		why, known := errors.AsType[*build.Error](err)
-		if err != nil && !known {
+		roots, known, err := includes.deploying(t.root)
+		if err != nil {
 			return nil, err
 		}
-		if known {
-			r.Unbuilt = why.Error()
+		if !known || len(roots) == 0 {
+			roots = []string{t.root}
 		}
-		all = append(all, r)
+		for _, root := range roots {
+			if told[root] {
+				continue
+			}
+			told[root] = true
+			r, err := c.rendered(root)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, r)
+		}
 	}
 	return all, nil
+}
+
+// rendered builds one kustomization.
+func (c *call) rendered(root string) (Rendered, error) {
+	r := Rendered{Kustomization: root}
+	source, err := build.Collect(c.tip, path.Dir(root))
+	switch {
+	case err == nil && source.Component:
+		err = onlyIncluded(root)
+	case err == nil:
+		r.Images, err = c.images(source, root)
+	}
+	why, known := errors.AsType[*build.Error](err)
+	if known {
+		r.Unbuilt, err = why.Error(), nil
+	}
+	return r, err
 }
 
 // images are those that differ between two builds.

@@ -117,6 +117,10 @@ func (c changed) ReadFile(name string) ([]byte, error) {
 // Stat is that of the tree before.
 func (c changed) Stat(name string) (fs.FileInfo, error) { return fs.Stat(c.FS, name) }
 
+func onlyIncluded(component string) error {
+	return &build.Error{File: component, Reason: "it is a component, and only a kustomization that includes it can be built"}
+}
+
 // collect is what the build of a target reads. A component is built by a
 // kustomization that includes it. The *build.Error says why it cannot be built; nil, nil is
 // a file that its kustomization does not have.
@@ -128,7 +132,7 @@ func (t *target) collect(tip fs.FS, includes Includes) (*build.Source, error) {
 		case failed != nil:
 			return nil, failed
 		case len(roots) == 0:
-			return nil, &build.Error{File: t.root, Reason: "it is a component, and only a kustomization that includes it can be built"}
+			return nil, onlyIncluded(t.root)
 		}
 		t.root, t.component = roots[0], t.root
 		source, err = build.Collect(tip, path.Dir(t.root))
