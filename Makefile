@@ -4,6 +4,8 @@ GO       ?= go
 BIN      := bin
 LINT     := .cache/golangci-lint-v2.15.0
 FUZZTIME ?= 10s
+# After this, tests hang: no machine is that slow.
+PATIENCE := 45m
 RACE     := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
 
 .PHONY: help build demo demo-registry demo-push test race lint fuzz bench races soak corpus cases check tidy clean
@@ -24,13 +26,13 @@ demo-push: ## Move the tag in the registry of a demo that was kept
 	@cd test && $(GO) run ./demo -push ../demo
 
 test: ## Run every test, those against real servers included
-	$(GO) test ./...
-	cd test && $(GO) test ./...
+	$(GO) test -timeout $(PATIENCE) ./...
+	cd test && $(GO) test -timeout $(PATIENCE) ./...
 
 race: ## Run every test under the race detector
 ifeq ($(RACE),yes)
-	CGO_ENABLED=1 $(GO) test -race ./...
-	cd test && KILLS=40 CGO_ENABLED=1 $(GO) test -race ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout $(PATIENCE) ./...
+	cd test && KILLS=40 CGO_ENABLED=1 $(GO) test -race -timeout $(PATIENCE) ./...
 else
 	@echo "race: left out, because there is no C compiler (cc) on this machine"
 endif

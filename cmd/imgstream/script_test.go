@@ -54,11 +54,13 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// hermetic is the environment of a git that sees nothing of the machine's configuration.
+var hermetic = []string{"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull}
+
 // setup makes git the same everywhere, whatever the machine's configuration.
 func setup(e *testscript.Env) error {
 	date := clock().Format(time.RFC3339)
-	e.Setenv("GIT_CONFIG_NOSYSTEM", "1")
-	e.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	e.Vars = append(e.Vars, hermetic...)
 	for _, who := range []string{"AUTHOR", "COMMITTER"} {
 		e.Setenv("GIT_"+who+"_NAME", "Ada")
 		e.Setenv("GIT_"+who+"_EMAIL", "ada@example.com")
@@ -86,7 +88,7 @@ func gitHTTP(dir string) http.Handler {
 	out, err := exec.CommandContext(context.Background(), "git", "--exec-path").Output()
 	backend := &cgi.Handler{
 		Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
-		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=ada"},
+		Env:  append([]string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=ada"}, hermetic...),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
@@ -202,6 +204,7 @@ func eventually(ts *testscript.TestScript, what string, seen func() bool) {
 func waitCommit(ts *testscript.TestScript, _ bool, args []string) {
 	eventually(ts, "a commit with "+args[1], func() bool {
 		cmd := exec.CommandContext(context.Background(), "git", "-C", ts.MkAbs(args[0]), "log", "--format=%s", "main")
+		cmd.Env = append(os.Environ(), hermetic...)
 		out, err := cmd.Output()
 		return err == nil && strings.Contains(string(out), args[1])
 	})

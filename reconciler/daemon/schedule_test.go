@@ -26,7 +26,7 @@ func TestScheduleAllocatesTheSame(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 3, 0, time.UTC)
 	allocates := func(tags int) float64 {
 		s, asks := newSchedule(now, time.Minute), scheduled(tags)
-		return testing.AllocsPerRun(10, func() {
+		pass := func() {
 			s.start(now)
 			s.hinted(nil)
 			if due := s.due(now); due(asks[tags-1]) {
@@ -36,7 +36,12 @@ func TestScheduleAllocatesTheSame(t *testing.T) {
 			if s.next().IsZero() {
 				t.Error("no tag will be due")
 			}
-		})
+		}
+		least := testing.AllocsPerRun(10, pass)
+		for range 5 { // what else runs in the process allocates, too
+			least = min(least, testing.AllocsPerRun(10, pass))
+		}
+		return least
 	}
 	if few, many := allocates(10), allocates(1000); many > few {
 		t.Errorf("%v allocations for 10 tags, %v for 1,000", few, many)
