@@ -45,6 +45,7 @@ type Spot struct {
 	Bound   string // the [namespace/]stream:tag that it is bound to; "" = none
 	Uses    []Use  // what binds it: one, or one per part of a group
 	Refused string // why nothing can ever be written here as the file is; "" = it can
+	Looks   bool   // of a value: nothing but its text says that it is an image
 
 	doc       *document
 	container string     // the name of the container whose image it is
@@ -90,18 +91,17 @@ func inOrder(spots []Spot) []Spot {
 // yamlSpots finds the places of a parsed file; f is what it binds.
 func yamlSpots(name string, y *yamledit.File, f *File) []Spot {
 	docs := documents(name, y.Documents())
-	s := spotter{yaml: y, uses: f.identities(), groups: (&scanner{yaml: y, docs: docs}).groups().byNode}
+	s := spotter{yaml: y, uses: f.identities(), groups: (&scanner{yaml: y, docs: docs}).groups().byNode, entries: map[*yaml.Node]bool{}}
 	for _, d := range docs {
 		s.doc = d
 		s.object = objectOf(d)
 		for _, l := range lists(y, d) {
 			for _, e := range l.entries {
+				s.entries[e.node] = true
 				s.addEntry(e)
 			}
 		}
-		if !d.kustomization {
-			s.walk(d.root, trail{}, nil)
-		}
+		s.walk(d.root, trail{}, nil)
 	}
 	found := inOrder(boundSpots(s.found, f.Uses))
 	for i := range found {
@@ -261,12 +261,13 @@ func objectOf(d *document) Object {
 
 // spotter collects the spots of one YAML file.
 type spotter struct {
-	yaml   *yamledit.File
-	uses   map[identity]Use
-	doc    *document
-	object Object
-	groups map[*yaml.Node]*group
-	found  []Spot
+	yaml    *yamledit.File
+	uses    map[identity]Use
+	doc     *document
+	object  Object
+	groups  map[*yaml.Node]*group
+	entries map[*yaml.Node]bool
+	found   []Spot
 }
 
 // newSpot is a spot with what binds it, if its places are bound.
@@ -306,6 +307,9 @@ func (s *spotter) addEntry(e *entry) {
 
 // walk looks for images; keys is the way to n as isImageField reads it.
 func (s *spotter) walk(n *yaml.Node, t trail, keys []string) {
+	if s.entries[n] {
+		return
+	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		g := s.groups[n]
@@ -314,7 +318,7 @@ func (s *spotter) walk(n *yaml.Node, t trail, keys []string) {
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key, value := n.Content[i], n.Content[i+1]
-			if key.Kind != yaml.ScalarNode || g != nil && readGroup(n).has(key.Value) || isObserved(key.Value, len(keys)) {
+			if key.Kind != yaml.ScalarNode || g != nil && readGroup(n).has(key.Value) || s.passes(key.Value, len(keys)) {
 				continue
 			}
 			s.walk(value, t.down(n, key.Value), append(keys, key.Value))
@@ -326,6 +330,14 @@ func (s *spotter) walk(n *yaml.Node, t trail, keys []string) {
 	case yaml.ScalarNode:
 		s.addValue(n, t, keys)
 	}
+}
+
+// passes reports whether a key leads to no image of the document's own.
+func (s *spotter) passes(key string, depth int) bool {
+	if s.doc.kustomization && depth == 0 {
+		return key != "helmCharts" && key != "configMapGenerator"
+	}
+	return isObserved(key, depth)
 }
 
 // isObserved reports whether a key of a manifest says what a cluster did, in place of what
@@ -340,20 +352,37 @@ var imageKey = regexp.MustCompile(`^image$|[a-z]Image$`)
 // picture is a file that no registry serves.
 var picture = regexp.MustCompile(`(?i)\.(png|jpe?g|gif|svg|ico|webp|avif|iso|img|qcow2)$`)
 
+// showsImage reports whether a value of a key for images is one.
+func showsImage(text string) bool {
+	return pullSpec.MatchString(text) && strings.ContainsAny(text, "/:@") && !picture.MatchString(text)
+}
+
+// fullImage is a text that is an image and hardly anything else: with a registry, and
+// with a tag or a digest; --proxy=quay.io/a/b:1 too.
+var fullImage = regexp.MustCompile(`^(?:[-\w.]+=)?(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|localhost:\d+)/[a-z0-9._/-]+(?::\w[\w.-]*(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$`)
+
+// looks reports whether a value that nothing else says it of looks like an image, in an
+// object that is not about images itself.
+func (s *spotter) looks(text string, keys []string) bool {
+	about := slices.Contains([]string{"image.openshift.io", "image.toolkit.fluxcd.io", "argocd-image-updater.argoproj.io", "apiextensions.k8s.io"}, s.object.Group)
+	return fullImage.MatchString(text) && !about && !slices.Contains(keys, "annotations") && !slices.Contains(keys, "labels")
+}
+
 // addValue adds a single value that shows an image.
 func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
 	if len(keys) == 0 {
 		return
 	}
-	kind, value := SpotValue, newField(n)
-	last := keys[len(keys)-1]
+	kind, value, looks := SpotValue, newField(n), false
 	switch {
+	case value.text == "":
+		return
 	case isImageField(keys):
 		kind = SpotContainer
-	case !imageKey.MatchString(last) || !pullSpec.MatchString(value.text) || !strings.ContainsAny(value.text, "/:@") || picture.MatchString(value.text):
-		return
-	}
-	if value.text == "" {
+	case imageKey.MatchString(keys[len(keys)-1]) && (showsImage(value.text) || isTemplate(value.text)):
+	case s.looks(value.text, keys):
+		looks = true
+	default:
 		return
 	}
 	p := place{s.doc, n, t.clone()}
@@ -363,9 +392,13 @@ func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
 		spot.container = text(parent, "name")
 		spot.First, spot.Last = s.yaml.Lines(parent)
 	}
-	spot.Refused = refuseValue(t, value, Whole)
+	spot.Refused, spot.Looks = refuseValue(t, value, Whole), looks
 	spot.blank = strings.TrimSpace(value.text) == ""
-	spot.show(splitPullSpec(value.text))
+	_, image, named := cutName(value.text)
+	if !named {
+		image = value.text
+	}
+	spot.show(splitPullSpec(image))
 	s.bound(&spot, spot.Path)
 	s.found = append(s.found, spot)
 }

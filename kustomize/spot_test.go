@@ -23,6 +23,9 @@ func spotLines(spots []Spot) string {
 				fmt.Fprintf(&b, " %s=%s", p.name, p.value)
 			}
 		}
+		if s.Looks {
+			b.WriteString(" looks")
+		}
 		fmt.Fprintf(&b, " (%s of %s)\n", s.Label, s.Document)
 	}
 	return b.String()
@@ -106,6 +109,15 @@ parts:
   repository: r/q # {"$imagestream": "a/b:1:name"}
   tag: v2 # {"$imagestream": "a/b:1:tag"}
 t: {repository: r/t, tag: "{{ x }}"}
+u: {image: "${HOST}/r/u:1"}
+looks:
+  proxy: quay.io/a/b:1
+  args:
+  - --proxy=localhost:5000/a/b@sha256:1111111111111111111111111111111111111111111111111111111111111111
+  - https://quay.io/a/b:1
+  - quay.io/a/b
+  - a/b:1
+  - {annotations: {x: "quay.io/a/b:1"}}
 `, `2 group image r/app:1.2@sha256:00 (image of 0)
 6 group proxy.image docker.io/envoy:1 (proxy.image of 0)
 10 value redis.image r/redis:7 (redis.image of 0)
@@ -114,6 +126,9 @@ t: {repository: r/t, tag: "{{ x }}"}
 18 group said tool:v1 bound=a/b:1 (said of 0)
 19 group parts r/q:v2 bound=a/b:1 (parts of 0)
 22 group t r/t:{{ x }} refused=the mapping holds a template expression: {{ x }} (t of 0)
+23 value u.image ${HOST}/r/u:1 refused=the value is a template expression (u.image of 0)
+25 value looks.proxy quay.io/a/b:1 looks (looks.proxy of 0)
+27 value looks.args[0] localhost:5000/a/b@sha256:1111111111111111111111111111111111111111111111111111111111111111 looks (args[0] of 0)
 `},
 	{"Flux and Argo CD", "apps.yaml", `
 apiVersion: kustomize.toolkit.fluxcd.io/v1

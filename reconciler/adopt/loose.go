@@ -20,17 +20,13 @@ type loose struct {
 	line  int
 	keys  []string              // of the values of a chart: the way to what says it
 	parts map[string]*yaml.Node // registry, repository, tag, digest; or
-	whole *yaml.Node            // all of it,
-	looks bool                  // which only looks like an image
+	whole *yaml.Node            // all of it
 }
 
 var (
 	imageKey  = regexp.MustCompile(`^image$|[a-z]Image$`)
 	tagKey    = regexp.MustCompile(`^image_?[tT]ag$|[a-z]ImageTag$`)
 	parameter = regexp.MustCompile(`^(.*[iI]mage)\.(registry|repository|name|tag|digest)$`)
-	// fullImage is a text that is an image and hardly anything else: with a registry, and
-	// with a tag or a digest.
-	fullImage = regexp.MustCompile(`^(?:[-\w.]+=)?(?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?|localhost:\d+)/[a-z0-9._/-]+(?::\w[\w.-]*(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64})$`)
 )
 
 const byHand = `bind it by hand: # {"$imagestream": "STREAM:TAG%s"} behind the value`
@@ -42,7 +38,7 @@ func (a *Adoption) addLoose(f *file, taken setLines) {
 	}
 	known := map[int]bool{}
 	for _, s := range f.spots {
-		known[s.Line] = true
+		known[s.Line] = known[s.Line] || !s.Looks
 	}
 	for _, doc := range f.yaml.Documents() {
 		if isOfImages(doc) {
@@ -69,10 +65,6 @@ func isOfImages(doc *yaml.Node) bool {
 func (a *Adoption) addOneLoose(f *file, l loose) {
 	if l.whole != nil {
 		p := &place{file: f, line: l.line, value: l.whole, image: l.whole.Value}
-		if l.looks {
-			a.looks = append(a.looks, p)
-			return
-		}
 		repository, tag, digest := splitPart(l.whole.Value, kustomize.Whole, "")
 		a.addValue(p, repository, tag, digest)
 		return
@@ -104,7 +96,7 @@ func (a *Adoption) addOneLoose(f *file, l loose) {
 func (a *Adoption) leaveLooks() {
 	for _, p := range a.looks {
 		if !slices.ContainsFunc(a.all, func(of *place) bool { return of.file == p.file && of.line == p.line }) {
-			a.leave(stream.Notice, p, "nothing but its text says that this is an image", "if it is one, "+fmt.Sprintf(byHand, ""))
+			a.leave(stream.Notice, p, "nothing but its text says that this is an image", "if it is one: imgstream set triggers "+p.pos().String()+" --from-image STREAM:TAG")
 		}
 	}
 }
@@ -185,14 +177,12 @@ func looseIn(doc *yaml.Node, kustomization bool) []loose {
 			last = keys[len(keys)-1]
 		}
 		switch {
-		case last == "annotations" || last == "labels" || last == "lastTriggeredImage" || slices.Equal(keys, []string{"status"}) || slices.Equal(keys, []string{"items", "[]", "status"}):
+		case slices.Equal(keys, []string{"status"}) || slices.Equal(keys, []string{"items", "[]", "status"}):
 			return
 		case n.Kind == yaml.MappingNode && !kustomization:
 			found = append(found, looseMapping(n, keys)...)
 		case n.Kind == yaml.SequenceNode && last == "parameters":
 			found = append(found, parameters(n)...)
-		case n.Kind == yaml.ScalarNode && fullImage.MatchString(n.Value):
-			found = append(found, loose{line: n.Line, whole: n, looks: true})
 		}
 		for i, c := range n.Content {
 			switch {

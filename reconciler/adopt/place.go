@@ -95,6 +95,10 @@ func (a *Adoption) within(file string) bool {
 
 func (a *Adoption) addSpot(f *file, s *kustomize.Spot) {
 	p := &place{file: f, line: s.Line, spot: s, image: s.Image, stated: s.Namespace}
+	if s.Looks {
+		a.looks = append(a.looks, p)
+		return
+	}
 	if a.repo.overridden(f.path, s.Image) || a.lookedUp(s) {
 		return
 	}

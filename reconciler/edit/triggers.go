@@ -200,7 +200,7 @@ func AtLine(file string, all []Consumer, line int) ([]Consumer, error) {
 	case len(found) == 0 && len(around) > 0:
 		return around, nil
 	case len(found) == 0:
-		return nil, fmt.Errorf("%s:%d shows no image: there is line %s", file, line, strings.Join(lines, ", "))
+		return nil, fmt.Errorf("%s:%d shows no image: there is line %s; a part of one is bound by a comment behind it: # {\"$imagestream\": \"STREAM:TAG:tag\"}", file, line, strings.Join(lines, ", "))
 	}
 	return found, nil
 }
