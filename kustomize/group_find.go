@@ -176,7 +176,7 @@ func (s *scanner) bindGroup(g *group, use Use) {
 			s.problem(m.line, use.Path, noLookup)
 		}
 	}
-	use.parts = readGroup(g.node)
+	use.parts, use.dash, use.last = readGroup(g.node), min(g.head, g.first), g.last
 	use.Refused = use.parts.refused(g.node)
 	use.Label = place{g.doc, g.node, g.trail}.label()
 	s.bind(use)

@@ -95,7 +95,7 @@ type Use struct {
 	at      yamledit.Path // the entry, or the value
 	entry   *entryValues  // of an images: entry, and
 	parts   *groupValues  // of an image in several keys; both nil: a single value
-	dash    int           // of an entry: its first line, and
+	dash    int           // of an entry or an image in several keys: its first line, and
 	last    int           // its last one
 	value   field
 	renames bool  // value is an entry of Argo CD's kustomize.images

@@ -213,6 +213,12 @@ func (u Use) Binding() string {
 	return "value"
 }
 
+// Covers reports whether a line is of the place: of its value, its markers, its entry or
+// its mapping.
+func (u Use) Covers(line int) bool {
+	return line == u.Line || slices.Contains(u.marks, line) || u.dash <= line && line <= u.last
+}
+
 // ImageText is what the place says now as one text: a pull spec, or the part that it holds.
 func (u Use) ImageText() string {
 	var s Spot

@@ -16,7 +16,8 @@ import (
 // ErrNotHeld says that there is nothing to let go.
 var ErrNotHeld = errors.New("nothing holds it")
 
-// UseAt is the binding that reports name by file and line.
+// UseAt is the binding that reports name by file and line, else the innermost one that
+// the line belongs to.
 func (v *View) UseAt(file string, line int) (*Use, error) {
 	f := v.file(file)
 	switch {
@@ -26,12 +27,16 @@ func (v *View) UseAt(file string, line int) (*Use, error) {
 		return nil, fmt.Errorf("%s cannot be edited: %s", file, f.Broken)
 	}
 	var lines []string
-	for _, u := range f.Uses {
-		if u.Line == line {
-			bound := bind(v.Tree.Settings, file, u)
-			return &bound, bound.Err
+	var found *kustomize.Use
+	for i, u := range f.Uses {
+		if u.Covers(line) && (found == nil || found.Line != line) {
+			found = &f.Uses[i]
 		}
 		lines = append(lines, strconv.Itoa(u.Line))
+	}
+	if found != nil {
+		bound := bind(v.Tree.Settings, file, *found)
+		return &bound, bound.Err
 	}
 	return nil, fmt.Errorf("%s:%d binds no image: there is line %s", file, line, strings.Join(lines, ", "))
 }
