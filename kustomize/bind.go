@@ -82,6 +82,12 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 		}
 	}
 	switch {
+	case len(on) == 0 && isTemplate(s.yaml.Line(c.Line)):
+		s.problem(c.Line, "", finding{
+			message: "the value is a template expression",
+			hint:    "bind what it is filled in from, or drop the marker",
+		})
+		return
 	case len(on) == 0:
 		s.problem(c.Line, "", finding{
 			message: "the marker stands on no single value",

@@ -377,7 +377,7 @@ m: 1.20 # {"$imagestream": "a/b:2:tag"}
 		"12 k a/b:1 refused=the value is a template expression (k of 0)\n" +
 		"13 l a/b:1 refused=the value is a number or a word that YAML does not read as text: no image (l of 0)\n" +
 		"14 m a/b:2 part=tag (m of 0)\n" +
-		"2 error: the marker stands on no single value\n"},
+		"2 error: the value is a template expression\n"},
 	{"duplicate keys around it", "a.yaml", "a: {image: x}\na:\n  image: x/y:1 #M\n", "3 a.image a/b:1 refused=a: a stands here twice (lines 1 and 2): readers differ in which one counts (a.image of 0)\n"},
 	{"an alias", "a.yaml", "x: &x x/y:1\nimage: *x #M\n", "2 image a/b:1 refused=*x is an alias: the value stands elsewhere (image of 0)\n"},
 
