@@ -23,6 +23,7 @@ type application struct {
 	dirs      []string // of its sources that lie in this repository
 	namespace string   // of its destination; "" = none
 	revision  string   // of its source
+	values    bool     // a source of it is for the values of others: ref, without a path
 }
 
 // applicationSpec is as Argo CD reads it.
@@ -37,6 +38,7 @@ type applicationSpec struct {
 type applicationSource struct {
 	Path           string `yaml:"path"`
 	TargetRevision string `yaml:"targetRevision"`
+	Ref            string `yaml:"ref"`
 }
 
 // applications are the Applications of the repository; isDir says which directories there are.
@@ -55,6 +57,7 @@ func applications(all []object, isDir func(string) bool) []application {
 			if dir, ok := inTree("", s.Path); ok && s.Path != "" && isDir(dir) {
 				app.dirs, app.revision = append(app.dirs, dir), s.TargetRevision
 			}
+			app.values = app.values || s.Ref != "" && s.Path == ""
 		}
 		found = append(found, app)
 	}
@@ -318,13 +321,17 @@ func (u *updater) add(o object, app application, l listed, s updateSettings, t t
 			u.left = append(u.left, t)
 		}
 	}
+	dirs := app.dirs
+	if len(dirs) == 0 && app.values && strings.HasPrefix(t.write.target, "helmvalues:/") {
+		dirs = []string{"."}
+	}
 	switch {
 	case err != nil:
 		u.problem(stream.Warning, o, what+" is not translated: "+err.Error(), "write the tag of a stream by hand")
 	case !t.write.git:
 		u.problem(stream.Warning, o, what+" is not translated: write-back-method argocd keeps what runs in the cluster alone, so git does not say it",
 			"set the method git, let it write once, and run init again")
-	case len(app.dirs) == 0:
+	case len(dirs) == 0:
 		u.problem(stream.Warning, o, what+" is not translated: the application's source is not in this repository", "run init where it is")
 	default:
 		if _, to, other := strings.Cut(t.write.branch, ":"); other && to != "" {
@@ -336,7 +343,7 @@ func (u *updater) add(o object, app application, l listed, s updateSettings, t t
 		if len(s.Platforms) > 1 {
 			u.problem(stream.Notice, o, what+" is for any of "+strings.Join(s.Platforms, ", "), "write "+stream.AnnotationPlatforms+" where an image must have all of some platforms")
 		}
-		for _, dir := range app.dirs {
+		for _, dir := range dirs {
 			t.rule, t.dir = r, dir
 			u.targets = append(u.targets, t)
 		}
