@@ -10,6 +10,7 @@ package kustomize
 
 import (
 	"bytes"
+	"errors"
 	"path"
 	"regexp"
 	"slices"
@@ -225,4 +226,13 @@ func (f *File) identities() map[identity]Use {
 
 func (f *File) problem(line int, path string, p finding) {
 	f.Problems = append(f.Problems, Problem{Line: line, Path: path, Notice: p.notice, Message: p.message, Hint: p.hint})
+}
+
+// RefusedAt takes a refusal of Apply apart: the line that is in the way, and the reason
+// without it. line is 0 where no line is.
+func RefusedAt(err error) (line int, reason string) {
+	if refusal, ok := errors.AsType[*yamledit.Error](err); ok {
+		return refusal.Line, refusal.Reason
+	}
+	return 0, err.Error()
 }

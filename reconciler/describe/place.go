@@ -146,7 +146,7 @@ func newCarrying(c plan.Carried) Carrying {
 	case x.Tag == "":
 		x.State = "no stream with local lookup has the name there"
 	default:
-		x.State = "no entry yet: the next pass makes it when the tag has an image"
+		x.State = "no entry yet: the next pass makes it when the tag has an image, or says why not"
 	}
 	return x
 }

@@ -274,7 +274,7 @@ func (e *editor) edit(c *Change, file string, writes []write) (refused int, err 
 	for i, err := range result.Errs {
 		u := writes[i].use
 		if err != nil {
-			e.refuse(writes[i], err.Error())
+			e.refuseEdit(writes[i], err)
 			failed++
 			continue
 		}

@@ -50,9 +50,23 @@ func (e *editor) withoutRefused(writes []write) (left []write, refused int) {
 	return left, refused
 }
 
+// refuseEdit refuses a write that cannot be proved. An entry that is not there yet has no
+// line of its own: what is in its way has one.
+func (e *editor) refuseEdit(w write, err error) {
+	reason := err.Error()
+	if line, why := kustomize.RefusedAt(err); w.use.Line == 0 {
+		w.use.Line, reason = line, why
+	}
+	e.refuse(w, reason)
+}
+
 // refuse reports a consumer that cannot be written, and has it wait.
 func (e *editor) refuse(w write, reason string) {
-	e.reportUse(w.use, stream.Error, "not changed: "+reason, w.use.mendHint())
+	hint := w.use.mendHint()
+	if w.do == kustomize.Add {
+		hint = "mend that, or write the entry by hand: it is tried again in every pass"
+	}
+	e.reportUse(w.use, stream.Error, "not changed: "+reason, hint)
 	if w.do != kustomize.Remove {
 		e.wait(w.use)
 	}
