@@ -43,6 +43,7 @@ type Root struct {
 	Document string // as in Use
 	Images   []Reached
 	Unread   []Unread // not everything that it reaches is known
+	Closed   Closed
 }
 
 // Reached is a short image in a manifest, as a Root deploys it.
@@ -123,7 +124,7 @@ func (g *Graph) Roots() []Root {
 	g.builds, g.running, g.patterns, g.left = map[string]*build{}, map[string]bool{}, map[string]*regexp.Regexp{}, most
 	for _, n := range g.rootNodes() {
 		b := g.build(n)
-		g.roots = append(g.roots, Root{Path: n.path, Document: n.document, Images: b.images, Unread: b.unread})
+		g.roots = append(g.roots, Root{Path: n.path, Document: n.document, Images: b.images, Unread: b.unread, Closed: n.closed})
 	}
 	return g.roots
 }

@@ -24,6 +24,26 @@ type Kustomization struct {
 	patches    []string     // files
 	inline     []ShortImage // of patches in the file itself
 	images     []rewrite    // entries of images:, in order
+	closed     Closed
+}
+
+// Closed says why a kustomization cannot be given an entry, and the line that is in the
+// way; the zero Closed: it can, as far as its shape tells.
+type Closed struct {
+	Line   int
+	Reason string
+}
+
+// closedBy is what stands in the way of an entry.
+func closedBy(docs []*document, root *yaml.Node) Closed {
+	images := get(root, "images")
+	switch {
+	case len(docs) > 1:
+		return Closed{root.Line, "several documents in the file"}
+	case images == nil, images.Kind == yaml.SequenceNode && len(images.Content) > 0 && images.Style&yaml.FlowStyle == 0:
+		return Closed{}
+	}
+	return Closed{images.Line, "images is no list with a dash on each element: write it so, or take it away"}
 }
 
 // rewrite is an images: entry that changes what its name matches.
@@ -48,7 +68,7 @@ func ReadKustomization(name string, src []byte) *Kustomization {
 	k := &Kustomization{
 		component: text(root, "kind") == "Component", namespace: text(root, "namespace"), document: docs[i].id,
 		resources:  slices.Concat(texts(root, "resources"), texts(root, "bases")),
-		components: texts(root, "components"),
+		components: texts(root, "components"), closed: closedBy(docs, root),
 	}
 	for _, key := range []string{"patches", "patchesJson6902", "patchesStrategicMerge"} {
 		for _, p := range elements(get(root, key)) {

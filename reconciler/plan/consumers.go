@@ -15,6 +15,7 @@ type write struct {
 	use   Use
 	image kustomize.Image
 	do    kustomize.Action
+	told  bool // why it cannot be made was told
 }
 
 // consumers is what becomes of every binding at the tip.

@@ -240,7 +240,11 @@ func (l *lookup) edited(u Use) bool {
 	})
 }
 
-// add has the entries made that are missing.
+// addHint says what to do about an entry that cannot be made.
+const addHint = "mend that, or write the entry by hand: it is tried again in every pass"
+
+// add has the entries made that are missing, and tells of those that the shape of the file
+// does not allow.
 func (l *lookup) add(c *consumers) {
 	for _, path := range slices.Sorted(maps.Keys(l.roots)) {
 		root := l.roots[path]
@@ -251,11 +255,16 @@ func (l *lookup) add(c *consumers) {
 				continue
 			}
 			head := l.status(v.ref).Head()
+			u := Use{Use: kustomize.NewLookup(*root, text, v.ref.String()), File: path, Ref: v.ref, Namespace: v.ref.Namespace}
+			closed := root.Closed != (kustomize.Closed{})
+			if closed {
+				u.Line = root.Closed.Line
+				l.reportUse(u, stream.Error, "not changed: "+root.Closed.Reason, addHint)
+			}
 			if head == nil || head.Image == "" {
 				continue
 			}
-			u := Use{Use: kustomize.NewLookup(*root, text, v.ref.String()), File: path, Ref: v.ref, Namespace: v.ref.Namespace}
-			l.deliver(c, t, write{use: u, image: l.image(t, *head), do: kustomize.Add})
+			l.deliver(c, t, write{use: u, image: l.image(t, *head), do: kustomize.Add, told: closed})
 		}
 	}
 }

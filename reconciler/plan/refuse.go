@@ -64,9 +64,11 @@ func (e *editor) refuseEdit(w write, err error) {
 func (e *editor) refuse(w write, reason string) {
 	hint := w.use.mendHint()
 	if w.do == kustomize.Add {
-		hint = "mend that, or write the entry by hand: it is tried again in every pass"
+		hint = addHint
 	}
-	e.reportUse(w.use, stream.Error, "not changed: "+reason, hint)
+	if !w.told {
+		e.reportUse(w.use, stream.Error, "not changed: "+reason, hint)
+	}
 	if w.do != kustomize.Remove {
 		e.wait(w.use)
 	}
