@@ -262,6 +262,11 @@ func TestBombs(t *testing.T) {
 		{"too many", "-- o/kustomization.yaml --\nresources: [a.yaml]\n-- o/a.yaml --\n" + strings.Repeat("---\n"+thing, 501), "o/kustomization.yaml: it may have more than 500 objects"},
 		{"too many, written in escapes", "-- o/kustomization.yaml --\nresources: [a.yaml]\n-- o/a.yaml --\n" + strings.Repeat("---\n"+`{"\x6bind": a}`+"\n", 501), "o/kustomization.yaml: it may have more than 500 objects"},
 		{"a patch on all", "-- o/kustomization.yaml --\nresources: [a.yaml]\npatches:\n- target: {kind: X}\n  path: p.yaml\n-- o/p.yaml --\n" + strings.Repeat("# x\n", 10_000) + "-- o/a.yaml --\n" + strings.Repeat("---\n"+thing, 400), "o/kustomization.yaml: it changes too many objects by too much"},
+		{"patches on a large object", "-- o/kustomization.yaml --\nresources: [../b]\npatches:\n" + strings.Repeat("- {target: {kind: X}, path: p.yaml}\n", 60) + "-- o/p.yaml --\n- {op: remove, path: /a}\n-- b/kustomization.yaml --\nresources: [a.yaml]\n-- b/a.yaml --\n" + thing + strings.Repeat("# x\n", 18_000), "o/kustomization.yaml: it changes objects that are too large too often"},
+		{"patches of a component on a large object", "-- o/kustomization.yaml --\nresources: [a.yaml]\ncomponents: [../c]\n-- c/kustomization.yaml --\nkind: Component\npatches:\n" + strings.Repeat("- {target: {kind: X}, path: p.yaml}\n", 60) + "-- c/p.yaml --\n- {op: remove, path: /a}\n-- o/a.yaml --\n" + thing + strings.Repeat("# x\n", 18_000), "o/kustomization.yaml: it changes objects that are too large too often"},
+		{"transformers of a large object", "-- o/kustomization.yaml --\nresources: [a.yaml]\nvalidators: [t.yaml]\n-- o/t.yaml --\n" + transformers(60) + "-- o/a.yaml --\n" + thing + strings.Repeat("# x\n", 18_000), "o/kustomization.yaml: it changes objects that are too large too often"},
+		{"a large object that others change", "-- o/kustomization.yaml --\nresources: [a.yaml, ../b]\n-- b/kustomization.yaml --\nresources: [b.yaml]\npatches:\n" + strings.Repeat("- {target: {kind: X}, path: p.yaml}\n", 60) + "-- b/p.yaml --\n- {op: replace, path: /kind, value: IMAGE}\n-- b/b.yaml --\n" + thing + "-- o/a.yaml --\n" + strings.Replace(thing, "name: a", "name: b", 1) + strings.Repeat("# x\n", 18_000), "IMAGE a kind (): IMAGE"},
+		{"many keys", "-- o/kustomization.yaml --\nresources: [a.yaml]\n-- o/a.yaml --\n" + thing + "data: {" + strings.Repeat("a: b, ", 2001) + "}", "o/a.yaml: it has a mapping of more than 2000 keys"},
 		{"a label far down", "-- o/kustomization.yaml --\nresources: [a.yaml]\nlabels:\n- pairs: {a: b}\n  fields: [{path: " + deep("/") + ", create: true}]\n-- o/a.yaml --\n" + thing, "o/kustomization.yaml: it changes what lies more than 64 keys deep"},
 		{"a label far down, in a configuration", "-- o/kustomization.yaml --\nresources: [a.yaml]\ncommonLabels: {a: b}\nconfigurations: [c.yaml]\n-- o/c.yaml --\ncommonLabels:\n- {\"p\\u0061th\": " + deep("/") + ", create: true}\n-- o/a.yaml --\n" + thing, "o/c.yaml: it changes what lies more than 64 keys deep"},
 		{"a label far down, in disguise", "-- o/kustomization.yaml --\nresources: [a.yaml]\ncommonLabels: {a: b}\nconfigurations: [c.yaml]\n-- o/c.yaml --\ncommonLabels:\n- {!!binary cGF0aA==: " + deep("/") + ", create: true}\n-- o/a.yaml --\n" + thing, "o/c.yaml: it has a key in !!binary, which may be any text"},
@@ -276,6 +281,15 @@ func TestBombs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// transformers are so many that do nothing.
+func transformers(n int) string {
+	all := ""
+	for i := range n {
+		all += strings.Replace(config("HashTransformer", "---\n"), "name: p", fmt.Sprintf("name: p%d", i), 1)
+	}
+	return all
 }
 
 // TestKustomizeLivesOn has kustomize come to a place where it ends the process, and to one

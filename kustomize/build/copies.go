@@ -55,12 +55,9 @@ type field struct {
 func (c *collector) fields() (sources, targets []field, err error) {
 	for _, file := range slices.Sorted(maps.Keys(c.parsed)) {
 		for _, r := range c.parsed[file].Replacements {
-			list := []types.Replacement{r.Replacement}
-			if r.Path != "" {
-				where, _ := c.local(path.Dir(file), r.Path, place{file, 0}) // it was read
-				if list, err = readReplacements(where, c.files[where]); err != nil {
-					return nil, nil, err
-				}
+			list, err := c.replacementsOf(file, r)
+			if err != nil {
+				return nil, nil, err
 			}
 			for _, r := range list {
 				if r.Source != nil {
@@ -79,6 +76,15 @@ func (c *collector) fields() (sources, targets []field, err error) {
 
 func split(at string) []string {
 	return utils.SmarterPathSplitter(cmp.Or(at, types.DefaultReplacementFieldPath), ".")
+}
+
+// replacementsOf are those of one element of replacements:, which was read.
+func (c *collector) replacementsOf(file string, r types.ReplacementField) ([]types.Replacement, error) {
+	if r.Path == "" {
+		return []types.Replacement{r.Replacement}, nil
+	}
+	where := path.Join(path.Dir(file), r.Path)
+	return readReplacements(where, c.files[where])
 }
 
 // readReplacements reads a file with one replacement or a list of them. Like kustomize's

@@ -36,6 +36,24 @@ func changing(k *types.Kustomization) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
+// operations is how often a kustomization, which was read, changes objects by patches and
+// replacements.
+//
+//nolint:staticcheck // likewise
+func (c *collector) operations(file string, k *types.Kustomization) int {
+	n := len(k.Patches) + len(k.PatchesJson6902) + len(k.PatchesStrategicMerge)
+	for _, r := range k.Replacements {
+		list, err := c.replacementsOf(file, r)
+		if err != nil {
+			continue // it will not be built
+		}
+		for _, r := range list {
+			n += 1 + len(r.Targets)
+		}
+	}
+	return n
+}
+
 // isPatch reports whether an element of patchesStrategicMerge is the patch itself.
 func isPatch(s string) bool { return strings.Contains(s, "\n") || strings.HasPrefix(s, "{") }
 

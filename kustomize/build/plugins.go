@@ -17,20 +17,22 @@ import (
 
 // plugins reads what configures the generators, transformers and validators of a
 // kustomization, and adds it to k as if its other fields said it: paths in it are relative to
-// the same directory. Whatever is not built into kustomize would be run, and is refused.
-func (c *collector) plugins(file, dir string, k *types.Kustomization) error {
+// the same directory. Whatever is not built into kustomize would be run, and is refused. n is
+// how many there are.
+func (c *collector) plugins(file, dir string, k *types.Kustomization) (n int, err error) {
 	for _, entry := range slices.Concat(k.Generators, k.Transformers, k.Validators) {
 		all, err := c.configs(file, dir, entry)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, config := range all {
 			if err := addPlugin(place{file, 0}, k, config); err != nil {
-				return err
+				return 0, err
 			}
 		}
+		n += len(all)
 	}
-	return nil
+	return n, nil
 }
 
 // configs are the objects of an entry: it is one itself, or names a file with some, or a

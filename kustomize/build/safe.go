@@ -16,12 +16,14 @@ import (
 const (
 	maxExpanded = 20_000 // values, aliases replaced
 	maxNested   = 64     // collections inside one another
+	maxKeys     = 2_000  // of one mapping
 )
 
 // safe refuses bytes that grow when they are built. Bytes that are not YAML grow nowhere.
 func safe(file string, src []byte) error {
 	aliases := bytes.Contains(src, []byte("&")) && bytes.Contains(src, []byte("*"))
-	if !aliases && !nested(src) {
+	large := bytes.Count(src, []byte(":")) > maxKeys
+	if !aliases && !large && !nested(src) {
 		return nil
 	}
 	m := measure{values: map[*yaml.Node]int{}, depth: map[*yaml.Node]int{}}
@@ -32,6 +34,8 @@ func safe(file string, src []byte) error {
 			return at.refuse("its aliases may stand for more than %d values", maxExpanded)
 		case depth > maxNested:
 			return at.refuse("it has more than %d collections inside one another", maxNested)
+		case large && hasMany(doc):
+			return at.refuse("it has a mapping of more than %d keys", maxKeys)
 		}
 	}
 	return nil
@@ -70,6 +74,11 @@ func nested(src []byte) bool {
 		}
 	}
 	return false
+}
+
+// hasMany reports whether a mapping has too many keys: kustomize looks at each for each.
+func hasMany(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && len(n.Content) > 2*maxKeys || slices.ContainsFunc(n.Content, hasMany)
 }
 
 // measure counts what lies below nodes; both counts stop a little above their bounds.

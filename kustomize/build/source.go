@@ -24,6 +24,7 @@ const (
 	maxDepth  = 12        // kustomizations inside one another
 	maxKinds  = 500       // objects, at the most
 	maxGrowth = 4 << 20   // objects × bytes of what changes them
+	maxWork   = 4 << 20   // bytes of objects × how often they are changed
 	maxVars   = 16 << 10  // bytes of manifests with vars, which copy some into others
 )
 
@@ -55,9 +56,11 @@ type Source struct {
 	files   map[string][]byte
 	parsed  map[string]*types.Kustomization // by path
 	within  []string                        // directories whose kustomizations are being read
+	starts  []int                           // bytes, where the objects of each of these begin
 	read    int
 	bytes   int // of manifests, counted as often as they are included
 	changes int // bytes of kustomizations, patches and the like, likewise
+	work    int // bytes of manifests × operations on them
 	kinds   int
 	vars    bool
 	copies  bool // by replacements
@@ -209,9 +212,18 @@ func (c *collector) kustomization(dir string, from place) error {
 		k.FixKustomization()
 		c.parsed[file] = k
 	}
-	c.within = append(c.within, dir)
-	defer func() { c.within = c.within[:len(c.within)-1] }()
-	return c.contents(file, dir, k)
+	start := c.bytes
+	if k.Kind == types.ComponentKind && len(c.starts) > 0 {
+		start = c.starts[len(c.starts)-1] // it changes what is there already
+	}
+	c.within, c.starts = append(c.within, dir), append(c.starts, start)
+	defer func() { c.within, c.starts = c.within[:len(c.within)-1], c.starts[:len(c.starts)-1] }()
+	plugins, err := c.contents(file, dir, k)
+	if err != nil {
+		return err
+	}
+	c.work += (plugins + c.operations(file, k)) * (c.bytes - start)
+	return nil
 }
 
 // only is the kustomization file of a directory.
@@ -234,27 +246,27 @@ func (c *collector) only(dir string, from place) (string, error) {
 	return found, nil
 }
 
-// contents reads what a kustomization names.
-func (c *collector) contents(file, dir string, k *types.Kustomization) error {
+// contents reads what a kustomization names, and counts its plugins.
+func (c *collector) contents(file, dir string, k *types.Kustomization) (plugins int, err error) {
 	if err := programs(place{file, 0}, k); err != nil {
-		return err
+		return 0, err
 	}
 	if err := c.schemas(file, dir, k); err != nil {
-		return err
+		return 0, err
 	}
-	if err := c.plugins(file, dir, k); err != nil {
-		return err
+	if plugins, err = c.plugins(file, dir, k); err != nil {
+		return 0, err
 	}
 	c.kinds += len(k.ConfigMapGenerator) + len(k.SecretGenerator)
 	for _, patch := range inline(k) {
 		if err := safe(file, []byte(patch)); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	c.vars, c.copies = c.vars || hasVars(k), c.copies || len(k.Replacements) > 0
 	for _, r := range k.Resources {
 		if err := c.resource(file, dir, r); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for _, r := range k.Components {
@@ -264,20 +276,20 @@ func (c *collector) contents(file, dir string, k *types.Kustomization) error {
 			err = c.kustomization(where, at)
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for _, f := range changing(k) {
 		if err := c.changer(file, dir, f); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for _, f := range generating(k) {
 		if err := c.manifest(file, dir, f); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return plugins, nil
 }
 
 // resource reads what resources: names: a file, or a directory with a kustomization.
@@ -434,6 +446,8 @@ func (c *collector) bounded() error {
 		return at.refuse("it may have more than %d objects", maxKinds)
 	case c.kinds*c.changes > maxGrowth:
 		return at.refuse("it changes too many objects by too much")
+	case c.work > maxWork:
+		return at.refuse("it changes objects that are too large too often")
 	case c.vars && c.bytes > maxVars:
 		return at.refuse("it has vars, and more than %d KB of manifests", maxVars>>10)
 	case c.copies:
