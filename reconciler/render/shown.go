@@ -66,7 +66,7 @@ func (j *judge) elsewhere(w plan.Written) (bool, error) {
 }
 
 // shown reports whether an image that was written comes out of a build. Where others are
-// written with the same digest, which of them a value shows is told by building once more.
+// written with the same digest, whether a value shows that of an entry is told by building once more.
 func (j *judge) shown(is *outcome, w plan.Written) (bool, error) {
 	img, part := w.Want.Image, w.Want.Use.Part
 	switch {
@@ -82,11 +82,8 @@ func (j *judge) shown(is *outcome, w plan.Written) (bool, error) {
 		}
 	}
 	alike := j.alike(img.Digest)
-	switch {
-	case places == 0 || len(alike) == 1:
+	if places == 0 || len(alike) == 1 || !isEntry(w) { // an entry that stands over a manifest with the same image does no harm
 		return places > 0, nil
-	case places >= len(alike) && !slices.ContainsFunc(alike, isEntry):
-		return true, nil // a value in a manifest comes out once
 	}
 	return j.alone(w, alike)
 }
