@@ -215,6 +215,18 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			nil, nil, 2,
 		},
 		{
+			"values in a ConfigMap of a generator, and a patch of a transformer", "-- o/kustomization.yaml --\nresources: [d.yaml]\ngenerators: [g.yaml]\ntransformers: [t.yaml]\n-- o/g.yaml --\napiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: v}\nfiles: [values.yaml]\n-- o/d.yaml --\n" + workload("app", "x") +
+				"      volumes:\n      - {name: v, configMap: {name: v}}\n-- o/values.yaml --\nimage: r.io/app@" + digestOf("0") + " " + marked + "\n-- o/t.yaml --\napiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: p}\npath: p.yaml\n-- o/p.yaml --\n" + workload("app", "r.io/app@"+digestOf("0")+" "+marked),
+			[]string{"o/p.yaml", "o/values.yaml"},
+			nil, nil, 2,
+		},
+		{
+			"an entry that a transformer stands over", base + overlay + "transformers:\n- |\n  apiVersion: builtin\n  kind: ImageTagTransformer\n  metadata: {name: t}\n  imageTag: {name: r.io/app, newTag: old}\n", nil,
+			[]string{"o/kustomization.yaml images[name=app]"},
+			[]string{"o/kustomization.yaml:3: error: default/app:1: not changed: " + d + ": an entry for r.io/app in o/kustomization.yaml changes it again"},
+			2,
+		},
+		{
 			"a file with a tag alone, in a ConfigMap", "-- o/kustomization.yaml --\nconfigMapGenerator: [{name: v, files: [values.yaml]}]\n-- o/values.yaml --\na: b\ntag: x # {\"$imagestream\": \"app:1:tag\"}\n",
 			nil, nil, nil, 2,
 		},

@@ -378,10 +378,31 @@ func TestKey(t *testing.T) {
 	}
 }
 
+// asked notes that something was asked for over HTTP.
+type asked struct{ urls []string }
+
+func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.urls = append(a.urls, r.URL.String())
+	return nil, errors.New("there is no network")
+}
+
+// FuzzCollect: whatever the files say, a build asks no server and runs no program, and twice it comes to the same.
 func FuzzCollect(f *testing.F) {
+	network, before := &asked{}, http.DefaultTransport
+	http.DefaultTransport = network
+	f.Cleanup(func() { http.DefaultTransport = before })
+	bin := f.TempDir()
+	ran := filepath.Join(bin, "ran")
+	if err := os.WriteFile(filepath.Join(bin, "git"), []byte("#!/bin/sh\necho x > "+ran+"\n"), 0o755); err != nil { //nolint:gosec // to be run
+		f.Fatal(err)
+	}
+	f.Setenv("PATH", bin)
 	f.Add("resources: [web.yaml]\nimages:\n- {name: keycloak, newTag: '1'}\n", deployment)
 	f.Add("resources: [web.yaml, ../o]\npatches: [{path: web.yaml}]\n", "a: &a [*a]\n")
 	f.Add("resources: [web.yaml]\ntransformers: [web.yaml]\n", config("ImageTagTransformer", "imageTag: {name: a, newTag: '1'}\n"))
+	f.Add("transformers: [web.yaml]\n", config("PatchTransformer", "path: http://example.com/a.yaml\n"))
+	f.Add("generators: [web.yaml]\nopenapi: {path: https://example.com/a}\n", config("ConfigMapGenerator", "Files: [a=http://example.com/a]\n"))
+	f.Add("crds: [web.yaml]\nresources: ['https://example.com/a/b.git?ref=c']\n", `{"a": {"Schema": {"properties": {"kind": {"$ref": "a"}}}}}`)
 	f.Add("generators:\n- |\n"+indented("  ", config("ConfigMapGenerator", "files: [web.yaml]")), deployment)
 	f.Fuzz(func(t *testing.T, kustomization, manifest string) {
 		fsys := fstest.MapFS{"o/kustomization.yaml": {Data: []byte(kustomization)}, "o/web.yaml": {Data: []byte(manifest)}}
@@ -393,6 +414,9 @@ func FuzzCollect(f *testing.F) {
 			return
 		}
 		first, err := s.Build()
+		if _, failed := os.Stat(ran); failed == nil || len(network.urls) > 0 {
+			t.Fatalf("git was run (%v), or asked: %v", failed == nil, network.urls)
+		}
 		if err != nil {
 			return
 		}

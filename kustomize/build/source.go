@@ -147,6 +147,17 @@ func (s *Source) Renames(in, name string) (file, newName string) {
 	return "", ""
 }
 
+// Changes gives the kustomization of the build that has an entry of images: for a name; "" where
+// none has.
+func (s *Source) Changes(name string) (file string) {
+	for _, file := range slices.Sorted(maps.Keys(s.parsed)) {
+		if slices.ContainsFunc(s.parsed[file].Images, func(i types.Image) bool { return i.Name == name }) {
+			return file
+		}
+	}
+	return ""
+}
+
 // collector is one call of Collect.
 type collector struct {
 	*Source

@@ -193,6 +193,9 @@ func (j *judge) notShown(then *build.Source, w plan.Written) string {
 	if file, name := then.Renames(w.File, u.Label); file != "" {
 		return fmt.Sprintf("%s: %s gives %s the name %s first, so that no entry for %s matches it here; write name: %s", text, file, u.Label, name, u.Label, name)
 	}
+	if file := then.Changes(w.Want.Image.Name); file != "" && u.Label != w.Want.Image.Name {
+		return fmt.Sprintf("%s: an entry for %s in %s changes it again", text, w.Want.Image.Name, file)
+	}
 	return fmt.Sprintf("%s: no image in it matches the entry for %s", text, u.Label)
 }
 
