@@ -227,6 +227,18 @@ func TestBuildsBeforeItPushes(t *testing.T) {
 			2,
 		},
 		{
+			"a release of a chart, whose values say a tag alone", "-- o/kustomization.yaml --\nresources: [h.yaml]\n-- o/h.yaml --\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\nspec:\n  values:\n    image: " + marked + "\n      repository: r.io/app\n      tag: x\n",
+			nil, nil, nil, 2,
+		},
+		{
+			"values that say a tag alone, in a ConfigMap", "-- o/kustomization.yaml --\nconfigMapGenerator: [{name: v, files: [values.yaml]}]\n-- o/values.yaml --\nimage: " + marked + "\n  registry: r.io\n  repository: app\n  tag: ''\n",
+			nil, nil, nil, 2,
+		},
+		{
+			"a release of a chart, whose values say a digest in hexadecimals", "-- o/kustomization.yaml --\nresources: [h.yaml]\n-- o/h.yaml --\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\nspec:\n  values:\n    image: " + marked + "\n      repository: r.io/app\n      tag: x\n      sha: '" + strings.Repeat("0", 64) + "'\n",
+			nil, nil, nil, 2,
+		},
+		{
 			"a file with a tag alone, in a ConfigMap", "-- o/kustomization.yaml --\nconfigMapGenerator: [{name: v, files: [values.yaml]}]\n-- o/values.yaml --\na: b\ntag: x # {\"$imagestream\": \"app:1:tag\"}\n",
 			nil, nil, nil, 2,
 		},

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/imgstream/imgstream/kustomize"
 	"github.com/imgstream/imgstream/kustomize/build"
 	"github.com/imgstream/imgstream/reconciler/plan"
 	"github.com/imgstream/imgstream/reconciler/stream"
@@ -28,7 +27,7 @@ func (j *judge) buried(refused plan.Refusals) ([]stream.Problem, error) {
 	}
 	var all []stream.Problem
 	for _, w := range j.wants {
-		if refused.Has(w) || w.Want.Image.Digest == "" || w.Want.Use.Part == kustomize.PartName || w.Want.Use.Part == kustomize.PartTag {
+		if refused.Has(w) || !j.writesDigest(w) {
 			continue
 		}
 		instead, shown, err := j.deployed(roots, w)

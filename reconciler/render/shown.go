@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"fmt"
@@ -68,12 +69,14 @@ func (j *judge) elsewhere(w plan.Written) (bool, error) {
 // shown reports whether an image that was written comes out of a build. Where others are
 // written with the same digest, whether a value shows that of an entry is told by building once more.
 func (j *judge) shown(is *outcome, w plan.Written) (bool, error) {
-	img, part := w.Want.Image, w.Want.Use.Part
+	img := w.Want.Image
 	switch {
-	case w.Want.Do == kustomize.Remove, part == kustomize.PartName, part == kustomize.PartTag:
-		return true, nil // nothing, or what may be as it was
-	case img.Digest == "":
+	case w.Want.Do == kustomize.Remove:
+		return true, nil
+	case isEntry(w) && img.Digest == "":
 		return slices.ContainsFunc(is.texts, func(text string) bool { return strings.Contains(text, img.Tag) }), nil
+	case !j.writesDigest(w):
+		return true, nil // a name, or a tag, may be as it was
 	}
 	places := 0
 	for _, text := range is.texts {
@@ -86,6 +89,14 @@ func (j *judge) shown(is *outcome, w plan.Written) (bool, error) {
 		return places > 0, nil
 	}
 	return j.alone(w, alike)
+}
+
+// writesDigest reports whether a consumer shows a digest in its file: a tag may stand alone in
+// the values of a chart.
+func (c *call) writesDigest(w plan.Written) bool {
+	part, digest := w.Want.Use.Part, w.Want.Image.Digest
+	_, hex, _ := strings.Cut(digest, ":")
+	return digest != "" && part != kustomize.PartName && part != kustomize.PartTag && bytes.Contains(c.after.files[w.File], []byte(hex))
 }
 
 // showsDigest reports whether a value shows a digest, or as much of it as a replacement may
