@@ -194,13 +194,18 @@ func TestNothingOfTheMachine(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	fsys := files(t, "-- o/kustomization.yaml --\nresources: [link]\n-- p/kustomization.yaml --\nresources: [x/link/a.yaml]\n")
-	fsys["o/link"] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/etc/passwd")}
-	fsys["p/x/link"] = &fstest.MapFile{Mode: fs.ModeIrregular}
-	for _, dir := range []string{"o", "p"} {
-		want := dir + "/kustomization.yaml:1: it leads through a symbolic link or a submodule"
-		if got := built(t, noFollow{fsys}, dir); got != want {
-			t.Errorf("%s: %s", dir, got)
+	const own = "o/kustomization.yaml:1"
+	plugin := "-- t.yaml --\n" + config("ConfigMapGenerator", "files: [a=link]\n")
+	for fields, want := range map[string]string{
+		"resources: [link]": own, "resources: [x/link/a.yaml]": own, "components: [link]": own, "transformers: [link]": own, "generators: [x/link]": own, "crds: [link]": own, "openapi: {path: link}": own,
+		"patches: [{path: link}]": own, "configMapGenerator: [{name: a, files: [a=link]}]": own, "secretGenerator: [{name: a, envs: [x/link/b]}]": own, "replacements: [{path: link}]": own, "configurations: [link]": own,
+		"generators: [../t.yaml]\n" + plugin: "o/kustomization.yaml", "transformers: [../t]\n-- t/kustomization.yaml --\nresources: [../o/link]": "t/kustomization.yaml:1",
+	} {
+		fsys := files(t, "-- o/kustomization.yaml --\n"+fields+"\n-- o/x/y --\n")
+		fsys["o/link"] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/etc/passwd")}
+		fsys["o/x/link"] = &fstest.MapFile{Mode: fs.ModeIrregular}
+		if got := built(t, noFollow{fsys}, "o"); got != want+": it leads through a symbolic link or a submodule" {
+			t.Errorf("%s: %s", fields, got)
 		}
 	}
 }
