@@ -22,6 +22,7 @@ type judge struct {
 	seen   []plan.Written // in the files that the build reads
 
 	probes map[string][]string // by digest, what probe gave
+	out    *build.Output       // what the build becomes, where that was asked for; nil: not yet
 }
 
 // key is that of everything a verdict rests on.

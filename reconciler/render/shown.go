@@ -170,7 +170,7 @@ func (j *judge) probe(alike []plan.Written) ([]string, error) {
 		files[a.File] = kustomize.Apply(path.Base(a.File), src, wants).Src
 	}
 	source, err := build.Collect(changed{j.tip, files}, path.Dir(j.root))
-	if err != nil {
+	if err != nil || !j.affords(source) {
 		return nil, nil //nolint:nilerr // it may still be well
 	}
 	j.Made++
@@ -195,8 +195,10 @@ func (j *judge) notShown(then *build.Source, w plan.Written) string {
 	u := w.Want.Use
 	text := fmt.Sprintf("the build of %s does not show %s", j.root, cmp.Or(w.Want.Image.Digest, w.Want.Image.Name+":"+w.Want.Image.Tag))
 	if !isEntry(w) {
-		out, _ := j.run(then)
-		if instead := instead(out, w); instead != "" {
+		if j.out == nil {
+			j.out, _ = j.run(then)
+		}
+		if instead := instead(j.out, w); instead != "" {
 			return text + ": " + instead + "; an images: entry, a patch or a replacement stands over what the file says"
 		}
 		return text + ": what the file says does not come out of it"
