@@ -53,10 +53,7 @@ func (j *judge) deployed(roots []string, w plan.Written) (instead string, shown 
 		if root == j.root {
 			return "", true, nil // it comes out, or is refused
 		}
-		then, err := build.Collect(j.after, path.Dir(root))
-		if _, refused := errors.AsType[*build.Error](err); refused || err == nil && !j.affords(then) {
-			return "", true, nil
-		}
+		then, err := j.becomes(root)
 		if err != nil {
 			return "", false, err
 		}
@@ -67,6 +64,25 @@ func (j *judge) deployed(roots []string, w plan.Written) (instead string, shown 
 		there = append(there, "in "+strings.TrimSuffix(root+" "+is.instead, " "))
 	}
 	return stream.Few(there), len(there) == 0, nil
+}
+
+// becomes is what a kustomization is after the changes; nil where it cannot be built.
+func (c *call) becomes(root string) (*build.Source, error) {
+	then, known := c.then[root]
+	if known {
+		return then, nil
+	}
+	then, err := build.Collect(c.after, path.Dir(root))
+	if _, refused := errors.AsType[*build.Error](err); refused {
+		then = nil
+	} else if err != nil {
+		return nil, err
+	}
+	if c.then == nil {
+		c.then = map[string]*build.Source{}
+	}
+	c.then[root] = then
+	return then, nil
 }
 
 // affords takes one build from those that are left.
@@ -82,20 +98,30 @@ type standing struct {
 	shown   bool   // the build shows its digest, or cannot be made
 }
 
-// shows looks for the digest of a consumer anywhere in a build.
-func (j *judge) shows(then *build.Source, w plan.Written) standing {
+// shows looks for the digest of a consumer anywhere in a build; then may be nil.
+func (c *call) shows(then *build.Source, w plan.Written) standing {
+	if then == nil {
+		return standing{shown: true}
+	}
 	h := sha256.New()
 	k := then.Key()
 	h.Write(k[:])
 	fmt.Fprintf(h, "%q %q %q", w.Want.Image.Digest, w.Want.Use.Document, w.Want.Use.Path)
 	remembered := key(h.Sum(nil))
-	if known, ok := j.standings.of(remembered); ok {
+	if known, ok := c.standings.of(remembered); ok {
 		return known
 	}
-	s := standing{shown: true}
-	if out, _ := j.run(then); out != nil {
-		s = standing{instead: instead(out, w), shown: slices.ContainsFunc(texts(out), func(text string) bool { return showsDigest(text, w.Want.Image.Digest) })}
+	if c.last != then {
+		if !c.affords(then) {
+			return standing{shown: true}
+		}
+		c.last = then
+		c.lastOut, _ = c.run(then)
 	}
-	j.standings.keep(remembered, s, 1)
+	s := standing{shown: true}
+	if c.lastOut != nil {
+		s = standing{instead: instead(c.lastOut, w), shown: slices.ContainsFunc(texts(c.lastOut), func(text string) bool { return showsDigest(text, w.Want.Image.Digest) })}
+	}
+	c.standings.keep(remembered, s, 1)
 	return s
 }

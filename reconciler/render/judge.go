@@ -21,8 +21,8 @@ type judge struct {
 	broken error          // why what it becomes cannot be read; nil: it can
 	seen   []plan.Written // in the files that the build reads
 
-	probes map[string][]string // by digest, what probe gave
-	out    *build.Output       // what the build becomes, where that was asked for; nil: not yet
+	probes map[string]*probe // by digest
+	out    *build.Output     // what the build becomes, where that was asked for; nil: not yet
 }
 
 // key is that of everything a verdict rests on.

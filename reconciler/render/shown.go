@@ -84,11 +84,10 @@ func (j *judge) shown(is *outcome, w plan.Written) (bool, error) {
 			places++
 		}
 	}
-	alike := j.alike(img.Digest)
-	if places == 0 || len(alike) == 1 || !isEntry(w) { // an entry that stands over a manifest with the same image does no harm
+	if places == 0 || !isEntry(w) { // an entry that stands over a manifest with the same image does no harm
 		return places > 0, nil
 	}
-	return j.alone(w, alike)
+	return j.alone(w)
 }
 
 // writesDigest reports whether a consumer shows a digest in its file: a tag may stand alone in
@@ -124,23 +123,33 @@ func together(a, b plan.Written) bool {
 	return a.File == b.File && of != (kustomize.Together{}) && of == b.Want.Use.Together()
 }
 
-// alone reports whether a consumer comes out of the build, by giving each of those that show
-// the same digest one of its own.
-func (j *judge) alone(w plan.Written, alike []plan.Written) (bool, error) {
+// probe is a build in which each of the consumers with one digest shows one of its own.
+type probe struct {
+	alike []plan.Written
+	texts []string // what it shows; nil where it was not made
+}
+
+// alone reports whether an entry comes out of the build, by giving each of the consumers that
+// show the same digest one of its own.
+func (j *judge) alone(w plan.Written) (bool, error) {
 	digest := w.Want.Image.Digest
-	texts, known := j.probes[digest]
+	p, known := j.probes[digest]
 	if !known {
+		p = &probe{alike: j.alike(digest)}
 		var err error
-		if texts, err = j.probe(alike); err != nil {
+		if len(p.alike) > 1 {
+			p.texts, err = j.probe(p.alike)
+		}
+		if err != nil {
 			return false, err
 		}
 		if j.probes == nil {
-			j.probes = map[string][]string{}
+			j.probes = map[string]*probe{}
 		}
-		j.probes[digest] = texts
+		j.probes[digest] = p
 	}
-	own := mark(slices.IndexFunc(alike, func(a plan.Written) bool { return same(a, w) }))
-	return texts == nil || slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, own) }), nil
+	own := mark(slices.IndexFunc(p.alike, func(a plan.Written) bool { return same(a, w) }))
+	return p.texts == nil || slices.ContainsFunc(p.texts, func(text string) bool { return strings.Contains(text, own) }), nil
 }
 
 // mark is a digest that no image has.
@@ -153,8 +162,12 @@ func same(a, b plan.Written) bool {
 // probe are the values of the build where each of some consumers shows its mark; nil where
 // that cannot be built.
 func (j *judge) probe(alike []plan.Written) ([]string, error) {
-	files := maps.Clone(j.after.files)
+	files, done := maps.Clone(j.after.files), map[string]bool{}
 	for _, a := range alike {
+		if done[a.File] {
+			continue
+		}
+		done[a.File] = true
 		src, err := fs.ReadFile(j.tip, a.File)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", a.File, err)

@@ -87,6 +87,10 @@ type call struct {
 
 	builds, bytes int                 // that are left
 	well          map[[2]key]*outcome // of builds before and after that were compared, with nothing wrong
+
+	then    map[string]*build.Source // what becomes gave, by root
+	last    *build.Source            // the one that was built last to see what it shows; nil: none yet
+	lastOut *build.Output            // what it came to; nil: nothing
 }
 
 // verdict is the remembered one where all files are as they were.
