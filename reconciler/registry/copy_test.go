@@ -191,6 +191,7 @@ func TestCopyFailures(t *testing.T) {
 			checkMessage(t, got.Message)
 			source.answers(nil)
 			target.answers(nil)
+			client.opts.Timeouts.Copy = time.Minute
 			wantCopied(t, client.Copy(t.Context(), copied(source, target, digest), newClient(t, Options{}), nil))
 		})
 	}
