@@ -45,19 +45,48 @@ func (p *Present) usedBut(going map[stream.Pos]bool) map[stream.Ref]bool {
 
 // looksFor are the tags whose image is looked for: what consumers show, and what has no
 // metadata, so that an older image that came back is described by the pass that finds it.
-// The images of an export are left alone until somebody shows them.
+// The images of an export are left alone but for those that somebody shows, or is about to.
 func (p *Present) looksFor() map[stream.Ref]bool {
 	if p.looked != nil {
 		return p.looked
 	}
 	all := maps.Clone(p.used(nil))
+	var wanted map[stream.Ref]bool
 	for _, t := range p.order {
-		if head := t.cur.Head(); imageOf(head) != "" && head.Cause != stream.CauseAdopt && !p.isDescribed(head.Image) {
+		head := t.cur.Head()
+		if imageOf(head) == "" || p.isDescribed(head.Image) {
+			continue
+		}
+		if head.Cause == stream.CauseAdopt && wanted == nil {
+			wanted = p.wanted()
+		}
+		if head.Cause != stream.CauseAdopt || wanted[t.ref] {
 			all[t.ref] = true
 		}
 	}
 	p.looked = all
 	return all
+}
+
+// wanted are the tags that consumers are bound to, and those that short names mean.
+func (p *Present) wanted() map[stream.Ref]bool {
+	wanted := map[stream.Ref]bool{}
+	for _, f := range p.tip.files() {
+		for _, u := range f.Uses {
+			if of := bind(p.settings(), f.Path, u); of.Err == nil && of.Paused == "" {
+				wanted[of.Ref] = true
+			}
+		}
+	}
+	if p.tip.Graph == nil {
+		return wanted
+	}
+	for _, root := range p.tip.Graph.Roots() {
+		for _, r := range root.Images {
+			wanted[p.lookedUp(root.Path, r)] = true
+		}
+	}
+	return wanted
 }
 
 // check gives the question whether the registry still has the head of a tag, for tags

@@ -144,9 +144,9 @@ func (l *lookup) verdict(root *kustomize.Root, text string, images []kustomize.R
 
 // lookedUp is the tag that an image means, the zero Ref when it means none. The namespace
 // is that of the build, else the settings' for the file, else the default.
-func (l *lookup) lookedUp(file string, r kustomize.Reached) stream.Ref {
-	ref := stream.Ref{Namespace: cmp.Or(r.Namespace, l.settings().NamespaceFor(file), stream.DefaultNamespace), Name: r.Name, Tag: r.Tag}
-	s := l.tip.Tree.Stream(ref.Namespace, ref.Name)
+func (p *Present) lookedUp(file string, r kustomize.Reached) stream.Ref {
+	ref := stream.Ref{Namespace: cmp.Or(r.Namespace, p.settings().NamespaceFor(file), stream.DefaultNamespace), Name: r.Name, Tag: r.Tag}
+	s := p.tip.Tree.Stream(ref.Namespace, ref.Name)
 	if r.Digest || s == nil || !s.LookupLocal && !r.Resolve {
 		return stream.Ref{}
 	}
