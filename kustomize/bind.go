@@ -81,6 +81,9 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 			return
 		}
 	}
+	if m.part == Whole && len(on) > 1 {
+		on = onlyImage(on)
+	}
 	switch {
 	case len(on) == 0 && isTemplate(s.yaml.Line(c.Line)):
 		s.problem(c.Line, "", finding{
@@ -112,6 +115,22 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 		s.problem(c.Line, use.Path, noLookup)
 	}
 	s.bind(use)
+}
+
+// onlyImage is the one of the values on a line that shows an image, as in
+// {name: web, image: r/web:1}; all of them where none does, or more, or where a tag or a
+// digest stands beside it.
+func onlyImage(on []place) []place {
+	images := slices.DeleteFunc(slices.Clone(on), func(p place) bool { return kindOfValue(p.trail.keys(), newField(p.node)) == "" })
+	if len(images) != 1 {
+		return on
+	}
+	for _, key := range []string{"tag", "digest", "sha"} {
+		if get(images[0].parent(), key) != nil {
+			return on
+		}
+	}
+	return images
 }
 
 func (s *scanner) newUse(d *document, t trail, line int, m marker) Use {

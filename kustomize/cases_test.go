@@ -88,6 +88,8 @@ images:
 	{"flow map on one line", "", "images:\n- {name: r/a, newTag: «v1|v2»«|, digest: NEW»} #M\n", ""},
 	{"flow list on several lines", "", "images: [\n  {name: q, newTag: v1},\n  {name: r/a, newTag: «v1|v2»«|, digest: NEW»}, #M\n]\n", ""},
 	{"flow map on several lines", "", "images:\n- {\n    name: r/a, #M\n    newTag: «v1|v2»«|,»  # c\n«|    digest: NEW\n»  }\n", ""},
+	{"container on one line", "web.yaml", "spec:\n  containers:\n  - {name: a, image: \"«r/a:v1|r/a:v2@NEW»\", args: [r/a:v1]} #M\n  - {name: b, image: r/b:v1}\n", ""},
+	{"containers on one line", "web.yaml", "spec: {containers: [{name: a, image: r/a:v1}, {name: b, image: r/b:v1}]} #M\n", "several values"},
 	{"flow list on one line", "", "images: [{name: r/a, newTag: v1}] #M\n", "on images: itself"},
 	{"a whole file in JSON", "", "{\n  \"images\": [\n    {\n      \"name\": \"r/a\",\n      \"newTag\": \"«v1|v2»\"«|,» #M\n«|      \"digest\": \"NEW\"\n»    }\n  ]\n}\n", ""},
 	{"merge key", "", "x: &x {newTag: v1}\nimages:\n- name: r/a #M\n  <<: *x\n", "merge key"},

@@ -140,6 +140,18 @@ func (t trail) clone() trail {
 	return trail{slices.Clone(t.nodes), slices.Clone(t.steps)}
 }
 
+// keys are the steps as isImageField reads them.
+func (t trail) keys() []string {
+	keys := make([]string, len(t.steps))
+	for i, step := range t.steps {
+		keys[i] = "[]"
+		if key, ok := step.(string); ok {
+			keys[i] = key
+		}
+	}
+	return keys
+}
+
 // pathText is a trail for people and as the identity of its end: list elements
 // by name where that is unique in the list, else by index. An entry of Argo CD's
 // kustomize.images has the name that kustomize looks for.

@@ -374,21 +374,28 @@ func (s *spotter) looks(text string, keys []string) bool {
 	return fullImage.MatchString(text) && !about && !slices.Contains(keys, "annotations") && !slices.Contains(keys, "labels")
 }
 
+// kindOfValue is what a single value is that shows an image by its keys and its text; "" for
+// one that does not.
+func kindOfValue(keys []string, value field) SpotKind {
+	switch {
+	case len(keys) == 0 || value.text == "":
+	case isImageField(keys):
+		return SpotContainer
+	case imageKey.MatchString(keys[len(keys)-1]) && (showsImage(value.text) || isTemplate(value.text)):
+		return SpotValue
+	}
+	return ""
+}
+
 // addValue adds a single value that shows an image.
 func (s *spotter) addValue(n *yaml.Node, t trail, keys []string) {
-	if len(keys) == 0 {
-		return
-	}
-	kind, value, looks := SpotValue, newField(n), false
+	value := newField(n)
+	kind := kindOfValue(keys, value)
+	looks := kind == "" && len(keys) > 0 && s.looks(value.text, keys)
 	switch {
-	case value.text == "":
-		return
-	case isImageField(keys):
-		kind = SpotContainer
-	case imageKey.MatchString(keys[len(keys)-1]) && (showsImage(value.text) || isTemplate(value.text)):
-	case s.looks(value.text, keys):
-		looks = true
-	default:
+	case looks:
+		kind = SpotValue
+	case kind == "":
 		return
 	}
 	p := place{s.doc, n, t.clone()}
