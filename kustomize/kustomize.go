@@ -152,10 +152,10 @@ func parseFile(name string, src []byte) *File {
 	if !IsYAML(name) {
 		return parsePlain(name, src)
 	}
-	marked := bytes.Contains(src, []byte(markerKey))
-	if !marked && !hasTriggers(src) {
+	if !mayBind(src) {
 		return nil
 	}
+	marked := bytes.Contains(src, []byte(markerKey))
 	y, broken := parse(src)
 	switch {
 	case broken != "" && !marked && isTemplate(string(src)):
@@ -169,6 +169,9 @@ func parseFile(name string, src []byte) *File {
 	}
 	return f
 }
+
+// mayBind reports whether YAML may have a marker or a trigger annotation.
+func mayBind(src []byte) bool { return bytes.Contains(src, []byte(markerKey)) || hasTriggers(src) }
 
 // lineOfFault is how the parser says where a file is no YAML.
 var lineOfFault = regexp.MustCompile(`not YAML: line (\d+): `)

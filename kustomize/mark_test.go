@@ -3,6 +3,7 @@ package kustomize
 import (
 	"errors"
 	"maps"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -75,6 +76,77 @@ func TestMark(t *testing.T) {
 			}
 		})
 	}
+}
+
+// All places of a file together are bound as one after the other.
+func TestMarkAll(t *testing.T) {
+	for _, c := range markCases {
+		t.Run(c.name, func(t *testing.T) {
+			src := []byte(withMarkers(c.in))
+			spots, err := Spots(c.file, src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now, reasons := markAll(t, c.file, src, spots)
+			if diff := cmp.Diff(withMarkers(c.out), now+reasons); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func markAll(t *testing.T, file string, src []byte, spots []Spot) (now, reasons string) {
+	t.Helper()
+	var all []Binding
+	for _, s := range spots {
+		all = append(all, Binding{s, "a/b:1"})
+	}
+	marked, errs := MarkAll(file, src, all)
+	for _, err := range errs {
+		switch {
+		case errors.Is(err, ErrUnproven):
+			reasons += strings.Replace(strings.TrimPrefix(err.Error(), "line "), ": ", " ", 1) + "\n"
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+	return string(marked), reasons
+}
+
+// Those that cannot be marked keep none of the others back.
+func TestMarkAllRefusesSome(t *testing.T) {
+	const line = "- {name: a, image: r/a:1}\n"
+	var in, out, reasons strings.Builder
+	in.WriteString("containers:\n")
+	out.WriteString("containers:\n")
+	for i := range 100 {
+		if i%7 == 3 {
+			in.WriteString("- image: r/a:1 # renovate: x\n")
+			out.WriteString("- image: r/a:1 # renovate: x\n")
+			reasons.WriteString(strconv.Itoa(i+3) + " a comment that a tool may read stands behind the value, and a marker must begin its comment: put one of them elsewhere by hand\n")
+			continue
+		}
+		in.WriteString(line)
+		out.WriteString(strings.Replace(line, "\n", " #M\n", 1))
+	}
+	src := []byte("a:\n" + in.String())
+	spots, err := Spots("a.yaml", src)
+	if err != nil || len(spots) != 100 {
+		t.Fatal(len(spots), err)
+	}
+	now, refused := markAll(t, "a.yaml", src, spots)
+	if diff := cmp.Diff("a:\n"+withMarkers(out.String())+reasons.String(), now+refused); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// spotIn is a spot as it is in other bytes of its file.
+func spotIn(name string, src []byte, s Spot) (Spot, error) {
+	p, err := placesOf(name, src)
+	if err != nil {
+		return s, err
+	}
+	return p.find(s)
 }
 
 func TestMarkRefusesWhatIsNoTag(t *testing.T) {
@@ -153,6 +225,7 @@ func FuzzMark(f *testing.F) {
 		if len(spots) > 20 {
 			return
 		}
+		checkMarkAll(t, name, src, spots)
 		for _, s := range spots {
 			checkTrigger(t, name, src, s)
 			now, err := Mark(name, []byte(src), s, "a/b:1")
@@ -162,7 +235,7 @@ func FuzzMark(f *testing.F) {
 				}
 				continue
 			}
-			is, err := sameSpot(name, now, s)
+			is, err := spotIn(name, now, s)
 			if err != nil || is.Bound != "a/b:1" {
 				t.Fatalf("not bound: %q", now)
 			}
@@ -181,6 +254,42 @@ func FuzzMark(f *testing.F) {
 	})
 }
 
+// checkMarkAll binds all spots: each is refused, or bound, and Unmark of those ends that.
+func checkMarkAll(t *testing.T, name, src string, spots []Spot) {
+	t.Helper()
+	var all []Binding
+	for _, s := range spots {
+		all = append(all, Binding{s, "a/b:1"})
+	}
+	now, errs := MarkAll(name, []byte(src), all)
+	for i, err := range errs {
+		if err != nil {
+			if !errors.Is(err, ErrUnproven) {
+				t.Fatalf("not a refusal: %v", err)
+			}
+			continue
+		}
+		is, err := spotIn(name, now, spots[i])
+		if err != nil || is.Bound != "a/b:1" || len(is.Uses) != 1 {
+			t.Fatalf("not bound: %q", now)
+		}
+	}
+	for i := range errs {
+		if errs[i] == nil {
+			is, err := spotIn(name, now, spots[i])
+			if err == nil {
+				now, err = Unmark(name, now, is.Uses[0])
+			}
+			if err != nil {
+				t.Fatalf("%v: %q", err, now)
+			}
+		}
+	}
+	if string(now) != src {
+		t.Fatalf("%q became %q", src, now)
+	}
+}
+
 // checkTrigger binds a spot by the annotation: it is refused, or the spot is bound, Unmark
 // ends that, and no value but the annotation is another one.
 func checkTrigger(t *testing.T, name, src string, s Spot) {
@@ -192,7 +301,7 @@ func checkTrigger(t *testing.T, name, src string, s Spot) {
 		}
 		return
 	}
-	is, err := sameSpot(name, now, s)
+	is, err := spotIn(name, now, s)
 	if err != nil || is.Bound != "a/b:1" || len(is.Uses) != 1 {
 		t.Fatalf("not bound: %q", now)
 	}
@@ -205,7 +314,7 @@ func checkTrigger(t *testing.T, name, src string, s Spot) {
 	}
 	checkValues(t, allTheSame(src), allTheSame(string(now)), nil, Image{})
 	if now, err = Unmark(name, now, is.Uses[0]); err == nil {
-		is, err = sameSpot(name, now, s)
+		is, err = spotIn(name, now, s)
 	}
 	if err != nil || is.Bound != "" {
 		t.Fatalf("%v: %q", err, now)

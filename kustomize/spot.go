@@ -60,24 +60,87 @@ type Spot struct {
 // Dockerfiles. Other text has none but for those that are bound already. The error is
 // ErrUnproven, where the file cannot be read.
 func Spots(name string, src []byte) ([]Spot, error) {
+	p, err := placesOf(name, src)
+	if err != nil {
+		return nil, err
+	}
+	return p.spots, nil
+}
+
+// places are those of one file, and what binds them.
+type places struct {
+	name     string
+	src      []byte
+	yaml     *yamledit.File // nil: not YAML
+	file     *File          // what the file binds; never nil
+	spots    []Spot
+	comments map[int]yamledit.Comment // of YAML, by line
+	index    map[spotID]int
+}
+
+// spotID tells the spots of one file apart.
+type spotID struct {
+	identity
+	kind SpotKind
+}
+
+func (s Spot) id() spotID { return spotID{identity{s.Document, s.Path}, s.Kind} }
+
+// placesOf reads a file. The error is ErrUnproven, where it cannot be read.
+func placesOf(name string, src []byte) (*places, error) {
+	if IsYAML(name) {
+		y, broken := parse(src)
+		if broken != "" {
+			return nil, &yamledit.Error{Reason: broken}
+		}
+		return yamlPlaces(name, y), nil
+	}
+	f := Parse(name, src)
 	switch {
-	case dockerfile.Is(name):
-		return dockerSpots(name, src)
-	case !IsYAML(name):
-		f := Parse(name, src)
-		if f == nil {
-			return nil, nil
-		}
-		if f.Broken != "" {
-			return nil, &yamledit.Error{Reason: f.Broken}
-		}
-		return inOrder(boundSpots(nil, f.Uses)), nil
+	case f == nil:
+		f = &File{}
+	case f.Broken != "":
+		return nil, &yamledit.Error{Reason: f.Broken}
 	}
-	y, broken := parse(src)
-	if broken != "" {
-		return nil, &yamledit.Error{Reason: broken}
+	var spots []Spot
+	if dockerfile.Is(name) {
+		var err error
+		if spots, err = dockerSpots(src, f); err != nil {
+			return nil, err
+		}
+	} else {
+		spots = inOrder(boundSpots(nil, f.Uses))
 	}
-	return yamlSpots(name, y, read(name, y)), nil
+	return newPlaces(&places{name: name, src: src, file: f, spots: spots}), nil
+}
+
+func yamlPlaces(name string, y *yamledit.File) *places {
+	p := &places{name: name, src: y.Bytes(), yaml: y, file: &File{}, comments: map[int]yamledit.Comment{}}
+	if mayBind(p.src) {
+		p.file = read(name, y)
+	}
+	p.spots = yamlSpots(name, y, p.file)
+	for _, c := range y.Comments() {
+		p.comments[c.Line] = c
+	}
+	return newPlaces(p)
+}
+
+func newPlaces(p *places) *places {
+	p.index = make(map[spotID]int, len(p.spots))
+	for i, s := range slices.Backward(p.spots) { // of two with one id, the first
+		p.index[s.id()] = i
+	}
+	return p
+}
+
+// find is a spot of these bytes, or those from before a change.
+func (p *places) find(s Spot) (Spot, error) {
+	i, ok := p.index[s.id()]
+	if !ok {
+		return s, &yamledit.Error{Line: s.Line, Reason: "no image stands at " + s.Path}
+	}
+	return p.spots[i], nil
 }
 
 // Finds reports whether Spots finds in a file of that name what is not bound yet.
@@ -442,7 +505,7 @@ func (v *groupValues) isImage() bool {
 }
 
 // dockerSpots are the references of a Dockerfile that name an image.
-func dockerSpots(name string, src []byte) ([]Spot, error) {
+func dockerSpots(src []byte, f *File) ([]Spot, error) {
 	if len(src) > MaxSize {
 		return nil, &yamledit.Error{Reason: "larger than " + strconv.Itoa(MaxSize) + " bytes"}
 	}
@@ -451,10 +514,7 @@ func dockerSpots(name string, src []byte) ([]Spot, error) {
 		return nil, &yamledit.Error{Reason: "not a Dockerfile: " + err.Error()}
 	}
 	var found []Spot
-	uses := map[identity]Use{}
-	if f := Parse(name, src); f != nil {
-		uses = f.identities()
-	}
+	uses := f.identities()
 	named := namedReferences(docker.References)
 	for _, r := range docker.References {
 		spot := Spot{Line: r.Line, First: r.First, Last: r.Line, Kind: SpotFrom, Path: referencePath(r, named), Document: "0", Label: firstOf(r.Name, r.Keyword), Refused: r.Refused, from: &r}

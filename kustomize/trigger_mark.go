@@ -37,26 +37,23 @@ func (s Spot) inPod() bool {
 // image.openshift.io/triggers of its workload, as oc set triggers writes it (openshift.md
 // 4.5). Nothing else differs, and no other place is bound by it; else it is ErrUnproven.
 func Trigger(name string, src []byte, s Spot, ref string) ([]byte, error) {
-	is, err := markable(name, src, s, ref, true)
+	p, err := placesOf(name, src)
+	if err != nil {
+		return nil, err
+	}
+	is, err := p.markable(Binding{s, ref}, true)
 	if err != nil {
 		return nil, err
 	}
 	if !is.CanTrigger() && !IsJSON(name) {
 		return nil, &yamledit.Error{Line: is.Line, Reason: "OpenShift reads no triggers here: bind it by a marker"}
 	}
-	y, err := yamledit.Parse(src)
+	entry := triggerEntry{ref: ref, fieldPath: fmt.Sprintf(`%scontainers[?(@.name=="%s")].image`, podOf(is.doc).prefix, is.container)}
+	y, err := addTrigger(p.yaml, is.doc, entry)
 	if err != nil {
 		return nil, err
 	}
-	p := podOf(is.doc)
-	now, err := addTrigger(y, is.doc, triggerEntry{ref: ref, fieldPath: fmt.Sprintf(`%scontainers[?(@.name=="%s")].image`, p.prefix, is.container)})
-	if err != nil {
-		return nil, err
-	}
-	if err := proveMark(name, src, now.Bytes(), is, ref); err != nil {
-		return nil, err
-	}
-	return now.Bytes(), nil
+	return y.Bytes(), p.proveMarks(yamlPlaces(name, y), []Binding{{is, ref}})
 }
 
 // triggerEntry is one entry that is to be written.

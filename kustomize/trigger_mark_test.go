@@ -81,7 +81,7 @@ func TestTrigger(t *testing.T) {
 				if diff := cmp.Diff(want, string(now)); diff != "" {
 					t.Fatal(diff)
 				}
-				is, err := sameSpot("w.yaml", now, spots[1])
+				is, err := spotIn("w.yaml", now, spots[1])
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,36 +1,68 @@
 package yamledit
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
 
-// SetComment puts a comment behind what stands on a line, or in place of the comment
-// that is there. text begins with #; "" takes the comment away, with the blanks before
-// it, and with its line where nothing else stands on that. It proves that nothing else
-// differs, or returns an *Error.
-func (f *File) SetComment(line int, text string) (*File, error) {
-	if err := f.fitsComment(line, text); err != nil {
-		return nil, err
-	}
-	from := f.lines[line-1]
-	end := f.lineEnd(from)
-	r := replacement{Span: Span{end, end}, text: " " + text, comments: []string{text}}
-	switch i := slices.IndexFunc(f.comments, func(c Comment) bool { return c.Line == line }); {
-	case i < 0 && text == "":
-		return nil, refuse(line, "no comment stands here")
-	case i < 0:
-		r.Start = from + len(strings.TrimRight(string(f.src[from:end]), " \t"))
-		r.End = r.Start
-		if r.Start == from {
-			return nil, refuse(line, "nothing stands on the line for a comment to be behind")
-		}
-	default:
-		r = f.recomment(f.comments[i], text)
+// Note is a comment that is to stand in a file.
+type Note struct {
+	Line   int    // where it belongs, from 1
+	Column int    // of its #, from 1, on a line of its own above; 0: behind what stands on the line, or in place of the comment there
+	Text   string // begins with #; "" takes the comment of the line away, with the blanks before it, and with the line where nothing else stands on it
+}
+
+// Annotate writes comments, all at once. It proves that nothing else differs, or returns an
+// *Error.
+func (f *File) Annotate(notes ...Note) (*File, error) {
+	on := map[int]Comment{}
+	for _, c := range f.comments {
+		on[c.Line] = c
 	}
 	c := newChange()
-	c.bytes = []replacement{r}
+	for _, n := range notes {
+		r, err := f.annotation(n, on)
+		if err != nil {
+			return nil, err
+		}
+		c.bytes = append(c.bytes, r)
+	}
+	slices.SortStableFunc(c.bytes, func(a, b replacement) int { return cmp.Compare(a.Start, b.Start) })
+	for i := 1; i < len(c.bytes); i++ {
+		if was, is := c.bytes[i-1], &c.bytes[i]; was.text+is.text == "" {
+			is.Start = max(is.Start, was.End) // both lines go, and the break between them
+		}
+	}
+	if err := f.inOrder(c); err != nil {
+		return nil, err
+	}
 	return f.finish(c)
+}
+
+// annotation is the change that a note makes; on are the comments by line.
+func (f *File) annotation(n Note, on map[int]Comment) (replacement, error) {
+	switch {
+	case n.Line < 1 || n.Line > len(f.lines):
+		return replacement{}, refuse(0, "no line %d", n.Line)
+	case n.Text != "" && !strings.HasPrefix(n.Text, "#") || !writable(n.Text) || strings.TrimRight(n.Text, " \t") != n.Text:
+		return replacement{}, refuse(n.Line, "no comment that fits on one line: %q", n.Text)
+	}
+	from := f.lines[n.Line-1]
+	end := f.lineEnd(from)
+	old, there := on[n.Line]
+	switch behind := from + len(strings.TrimRight(string(f.src[from:end]), " \t")); {
+	case n.Column > 0:
+		return replacement{Span: Span{from, from}, text: strings.Repeat(" ", n.Column-1) + n.Text + f.lineBreak(), comments: []string{n.Text}}, nil
+	case there:
+		return f.recomment(old, n.Text), nil
+	case n.Text == "":
+		return replacement{}, refuse(n.Line, "no comment stands here")
+	case behind == from:
+		return replacement{}, refuse(n.Line, "nothing stands on the line for a comment to be behind")
+	default:
+		return replacement{Span: Span{behind, behind}, text: " " + n.Text, comments: []string{n.Text}}, nil
+	}
 }
 
 // recomment replaces a comment, or takes it away.
@@ -44,26 +76,4 @@ func (f *File) recomment(old Comment, text string) replacement {
 	}
 	at.Start = f.lines[old.Line-1] + len(strings.TrimRight(string(f.lead(old.Start)), " \t"))
 	return replacement{Span: at, drop: true}
-}
-
-// CommentAbove puts a comment on a line of its own above the given one, its # in this
-// column, from 1. It proves that nothing else differs, or returns an *Error.
-func (f *File) CommentAbove(line, column int, text string) (*File, error) {
-	if err := f.fitsComment(line, text); err != nil {
-		return nil, err
-	}
-	at := f.lines[line-1]
-	c := newChange()
-	c.bytes = []replacement{{Span: Span{at, at}, text: strings.Repeat(" ", column-1) + text + f.lineBreak(), comments: []string{text}}}
-	return f.finish(c)
-}
-
-func (f *File) fitsComment(line int, text string) error {
-	switch {
-	case line < 1 || line > len(f.lines):
-		return refuse(0, "no line %d", line)
-	case text != "" && !strings.HasPrefix(text, "#") || !writable(text) || strings.TrimRight(text, " \t") != text:
-		return refuse(line, "no comment that fits on one line: %q", text)
-	}
-	return nil
 }

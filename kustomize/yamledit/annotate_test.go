@@ -7,16 +7,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSetComment(t *testing.T) {
-	set := func(line int, text string) func(*File) (*File, error) {
-		return func(f *File) (*File, error) { return f.SetComment(line, text) }
-	}
-	above := func(line, column int, text string) func(*File) (*File, error) {
-		return func(f *File) (*File, error) { return f.CommentAbove(line, column, text) }
-	}
+func TestAnnotate(t *testing.T) {
+	set := func(line int, text string) []Note { return []Note{{Line: line, Text: text}} }
+	above := func(line, column int, text string) []Note { return []Note{{line, column, text}} }
 	for _, c := range []struct {
 		name, in string
-		edit     func(*File) (*File, error)
+		notes    []Note
 		out      string // "" = refused
 		refused  string
 	}{
@@ -37,13 +33,18 @@ func TestSetComment(t *testing.T) {
 		{"above", "a:\r\n  - b\r\n", above(2, 3, "# x"), "a:\r\n  # x\r\n  - b\r\n", ""},
 		{"above the first", "\ufeffa: b", above(1, 1, "# x"), "\ufeff# x\na: b", ""},
 		{"above in a block scalar", "a: |\n  b\n  c\n", above(3, 3, "# x"), "", "line 1: this value would change too: \"b\\nc\\n\""},
+		{"several", "a: b # y\nc: d\n# z\ne: f", []Note{{4, 0, "# 4"}, {1, 0, ""}, {2, 1, "# 2"}, {2, 0, "# 3"}, {3, 0, ""}}, "a: b\n# 2\nc: d # 3\ne: f # 4", ""},
+		{"the last lines away", "a: b\n# y\n# z", []Note{{2, 0, ""}, {3, 0, ""}}, "a: b\n", ""},
+		{"two on one line", "a: b\n", []Note{{1, 0, "# x"}, {1, 0, "# y"}}, "", "with the new value the file has 1 comments instead of 2"},
+		{"two instead of one", "a: b # z\n", []Note{{1, 0, "# x"}, {1, 0, "# y"}}, "", "line 1: two edits of the same bytes"},
+		{"none", "a: b # z\n", nil, "a: b # z\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, err := Parse([]byte(c.in))
 			if err != nil {
 				t.Fatal(err)
 			}
-			g, err := c.edit(f)
+			g, err := f.Annotate(c.notes...)
 			out, refused := "", ""
 			if err != nil {
 				if refused = err.Error(); !errors.Is(err, ErrUnproven) {

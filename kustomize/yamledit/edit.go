@@ -123,13 +123,18 @@ func (f *File) plan(edits []Edit) (*change, error) {
 	if err := f.planBytes(c); err != nil {
 		return nil, err
 	}
+	return c, f.inOrder(c)
+}
+
+// inOrder sorts the changes of a file, and refuses those that touch each other.
+func (f *File) inOrder(c *change) error {
 	slices.SortStableFunc(c.bytes, func(a, b replacement) int { return cmp.Compare(a.Start, b.Start) })
 	for i, r := range c.bytes[min(1, len(c.bytes)):] {
 		if r.Start < c.bytes[i].End {
-			return nil, refuse(f.line(r.Start), "two edits of the same bytes")
+			return refuse(f.line(r.Start), "two edits of the same bytes")
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func (f *File) planOne(c *change, e Edit) error {

@@ -8,6 +8,7 @@
 package adopt
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -145,61 +146,40 @@ func (a *Adoption) laySpecs() {
 	maps.Copy(a.files, specs.Files())
 }
 
-// layMarkers binds the places. Those that go by lines come first, since other markers may
-// add lines.
+// layMarkers binds the places.
 func (a *Adoption) layMarkers() error {
-	var order []*place
-	for _, w := range a.wanted {
-		order = append(order, w.places...)
-	}
-	slices.SortStableFunc(order, func(x, y *place) int {
-		return strings.Compare(x.file.path, y.file.path)*4 + compareBools(x.spot != nil, y.spot != nil)
-	})
 	settings, err := a.newSettings()
 	if err != nil {
 		return err
 	}
 	marked := map[string]*marking{}
-	for _, p := range order {
-		if p.dropped { // since its spec cannot be written
-			continue
+	for _, w := range a.wanted {
+		for _, p := range w.places {
+			if p.dropped { // since its spec cannot be written
+				continue
+			}
+			effective := cmp.Or(p.stated, settings.NamespaceFor(p.file.path), stream.DefaultNamespace)
+			ref := p.ref.String()
+			if effective == p.ref.Namespace {
+				ref = p.ref.Name + ":" + p.ref.Tag
+			}
+			m := marked[p.file.path]
+			if m == nil {
+				m = newMarking(p.file)
+				marked[p.file.path] = m
+			}
+			m.places = append(m.places, bound{p, ref})
 		}
-		effective := p.stated
-		if effective == "" {
-			effective = settings.NamespaceFor(p.file.path)
-		}
-		if effective == "" {
-			effective = stream.DefaultNamespace
-		}
-		ref := p.ref.String()
-		if effective == p.ref.Namespace {
-			ref = p.ref.Name + ":" + p.ref.Tag
-		}
-		m := marked[p.file.path]
-		if m == nil {
-			m = newMarking(p.file)
-			marked[p.file.path] = m
-		}
-		if err := m.mark(p, ref); err != nil {
-			a.leave(stream.Warning, p, reasonOf(err), "change that and run init again, or bind it by hand")
-			continue
-		}
-		a.touched[p.file.path] = true
 	}
-	for name := range a.touched {
-		a.files[name] = marked[name].bytes()
+	for name, m := range marked {
+		a.touched[name] = m.write(func(p *place, err error) {
+			a.leave(stream.Warning, p, reasonOf(err), "change that and run init again, or bind it by hand")
+		})
+		if a.touched[name] {
+			a.files[name] = m.src
+		}
 	}
 	return nil
-}
-
-func compareBools(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }
 
 // read gives the tree with what is laid over it.

@@ -1,10 +1,9 @@
 package adopt
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,119 +12,87 @@ import (
 	"github.com/imgstream/imgstream/reconciler/stream"
 )
 
-// marking is a file that gets markers, in pieces that stand alone: its documents. So a
-// proof costs what one document costs, however many the file has.
+// marking is a file that gets markers.
 type marking struct {
 	file   *file
-	pieces []piece
+	src    []byte // with those so far
+	places []bound
 }
 
-// piece is one document, and the lines before it.
-type piece struct {
-	src   []byte
-	above int // lines of the file before it
-	lines int // that it had at first
+// bound is a place and what its marker says.
+type bound struct {
+	*place
+	ref string
 }
 
-// documentStart is a line that begins a document; no text of YAML has one.
-var documentStart = regexp.MustCompile(`(?m)^---(?:[ \t\r\n]|$)`)
+func newMarking(f *file) *marking { return &marking{file: f, src: f.src} }
 
-func newMarking(f *file) *marking {
-	m := &marking{file: f}
-	var starts []int
-	if f.yaml != nil {
-		for _, at := range documentStart.FindAllIndex(f.src, -1) {
-			starts = append(starts, at[0])
-		}
-	}
-	from, above := 0, 0
-	for _, to := range append(starts, len(f.src)) {
-		if to == from && to < len(f.src) {
+// write binds the places, and nothing else. It reports whether one was bound; those that
+// cannot be are left.
+func (m *marking) write(leave func(*place, error)) (some bool) {
+	var spots []bound
+	for _, b := range m.places {
+		if b.spot != nil {
+			spots = append(spots, b)
 			continue
 		}
-		lines := bytes.Count(f.src[from:to], []byte("\n"))
-		m.pieces = append(m.pieces, piece{f.src[from:to], above, lines})
-		from, above = to, above+lines
-	}
-	return m
-}
-
-// bytes are those of the file as it is now.
-func (m *marking) bytes() []byte {
-	var all []byte
-	for _, p := range m.pieces {
-		all = append(all, p.src...)
-	}
-	return all
-}
-
-// mark binds a place to ref, and nothing else.
-func (m *marking) mark(p *place, ref string) error {
-	for i := range m.pieces {
-		piece := &m.pieces[i]
-		last := i == len(m.pieces)-1
-		if p.line <= piece.above || !last && p.line > piece.above+piece.lines {
-			continue
-		}
-		now, err := p.mark(piece.src, piece.above, ref)
-		if err == nil {
-			piece.src = now
-		}
-		return err
-	}
-	return fmt.Errorf("%s has no line %d", p.file.path, p.line)
-}
-
-// mark binds the place to ref in src, which begins behind the line above of the file, and
-// nothing else; it changes comments alone, and in JSON, which has none, OpenShift's annotation.
-func (p *place) mark(src []byte, above int, ref string) ([]byte, error) {
-	if p.spot != nil {
-		s, err := p.spotIn(src, above)
+		now, err := b.mark(m.src, b.ref) // it adds no line
 		if err != nil {
-			return nil, err
+			leave(b.place, err)
+			continue
 		}
-		if kustomize.IsJSON(p.file.path) {
-			return kustomize.Trigger(p.file.base(), src, s, ref)
-		}
-		return kustomize.Mark(p.file.base(), src, s, ref)
+		m.src, some = now, true
 	}
+	for i, err := range m.markSpots(spots) {
+		if err != nil {
+			leave(spots[i].place, err)
+		}
+		some = some || err == nil
+	}
+	return some
+}
+
+// markSpots writes the markers of spots with one proof; in JSON, which can have none,
+// OpenShift's annotation.
+func (m *marking) markSpots(spots []bound) (errs []error) {
+	name := m.file.base()
+	if !kustomize.IsJSON(name) {
+		bindings := make([]kustomize.Binding, len(spots))
+		for i, b := range spots {
+			bindings[i] = kustomize.Binding{Spot: *b.spot, Ref: b.ref}
+		}
+		m.src, errs = kustomize.MarkAll(name, m.src, bindings)
+		return errs
+	}
+	for _, b := range spots {
+		now, err := kustomize.Trigger(name, m.src, *b.spot, b.ref)
+		if err == nil {
+			m.src = now
+		}
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// mark binds a place that is no spot to ref, and nothing else; it changes comments alone, and
+// no line.
+func (p *place) mark(src []byte, ref string) ([]byte, error) {
 	y, err := yamledit.Parse(src)
 	if err != nil {
 		return nil, err
 	}
 	var first error
-	for _, try := range []func(*yamledit.File, int, string) (*yamledit.File, error){p.markEach, p.markOnce} {
-		now, err := try(y, above, ref)
+	for _, notes := range [][]yamledit.Note{p.eachNote(y, ref), p.oneNote(y, ref)} {
+		now, err := y.Annotate(notes...)
 		if err == nil {
 			err = provesBinding(p.file.base(), src, now.Bytes(), ref)
 		}
 		if err == nil {
 			return now.Bytes(), nil
 		}
-		if first == nil {
-			first = err
-		}
+		first = cmp.Or(first, err)
 	}
 	return nil, first
-}
-
-// spotIn is the spot of the place in a piece of its file. Markers that were written before
-// it may have moved it down.
-func (p *place) spotIn(src []byte, above int) (kustomize.Spot, error) {
-	if above == 0 {
-		return *p.spot, nil
-	}
-	spots, err := kustomize.Spots(p.file.base(), src)
-	if err != nil {
-		return kustomize.Spot{}, err
-	}
-	found := slices.DeleteFunc(spots, func(s kustomize.Spot) bool {
-		return s.Path != p.spot.Path || s.Kind != p.spot.Kind || s.Line < p.spot.Line-above
-	})
-	if len(found) == 0 {
-		return kustomize.Spot{}, &yamledit.Error{Line: p.line, Reason: "no image stands at " + p.spot.Path}
-	}
-	return found[0], nil
 }
 
 // marker is a marker's text; part may be empty.
@@ -136,41 +103,36 @@ func marker(ref string, part string) string {
 	return fmt.Sprintf(`{"$imagestream": %q}`, ref)
 }
 
-// markEach writes one marker for each of Flux's, with the part that it has; behind a
-// value without one, before the comment that is there.
-func (p *place) markEach(y *yamledit.File, above int, ref string) (*yamledit.File, error) {
+// eachNote is one marker for each of Flux's, with the part that it has; behind a value
+// without one, before the comment that is there.
+func (p *place) eachNote(y *yamledit.File, ref string) []yamledit.Note {
 	if len(p.setters) == 0 {
 		_, line := p.file.yaml.Lines(p.value)
-		line -= above
 		text := "# " + marker(ref, string(p.part))
 		if old := commentOn(y, line); old != "" {
 			text += " " + strings.TrimLeft(old, "# \t")
 		}
-		return y.SetComment(line, text)
+		return []yamledit.Note{{Line: line, Text: text}}
 	}
-	var err error
+	var notes []yamledit.Note
 	for _, m := range p.setters {
-		if y, err = y.SetComment(m.line-above, replaceSetter(commentOn(y, m.line-above), marker(ref, m.part))); err != nil {
-			return nil, err
-		}
+		notes = append(notes, yamledit.Note{Line: m.line, Text: replaceSetter(commentOn(y, m.line), marker(ref, m.part))})
 	}
-	return y, nil
+	return notes
 }
 
-// markOnce writes one marker for all of an images: entry, in the place of Flux's last
-// one: that of its tag, as people write them.
-func (p *place) markOnce(y *yamledit.File, above int, ref string) (*yamledit.File, error) {
-	if len(p.setters) == 0 {
-		return nil, errors.New("no marker can be written here")
-	}
-	last := len(p.setters) - 1
-	y, err := y.SetComment(p.setters[last].line-above, replaceSetter(commentOn(y, p.setters[last].line-above), marker(ref, "")))
-	for _, m := range slices.Backward(p.setters[:last]) {
-		if err == nil {
-			y, err = y.SetComment(m.line-above, withoutSetter(commentOn(y, m.line-above)))
+// oneNote is one marker for all of an images: entry, in the place of Flux's last one: that of
+// its tag, as people write them.
+func (p *place) oneNote(y *yamledit.File, ref string) []yamledit.Note {
+	var notes []yamledit.Note
+	for i, m := range p.setters {
+		text := withoutSetter(commentOn(y, m.line))
+		if i == len(p.setters)-1 {
+			text = replaceSetter(commentOn(y, m.line), marker(ref, ""))
 		}
+		notes = append(notes, yamledit.Note{Line: m.line, Text: text})
 	}
-	return y, err
+	return notes
 }
 
 // commentOn is the comment on a line; "" = none.
@@ -220,7 +182,7 @@ func provesBinding(name string, before, after []byte, ref string) error {
 // on it would say. It lists the place where no marker can be written.
 func (a *Adoption) statedBy(p *place) string {
 	const probe = "probe/probe:probe"
-	src, err := p.mark(p.file.src, 0, probe)
+	src, err := p.mark(p.file.src, probe)
 	if err != nil {
 		a.leave(stream.Warning, p, reasonOf(err), "")
 		return ""

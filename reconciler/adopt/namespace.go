@@ -74,3 +74,13 @@ func (a *Adoption) namespace(p *place) string {
 	}
 	return stream.DefaultNamespace
 }
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
