@@ -6,7 +6,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/imgstream/imgstream/kustomize/yamledit"
@@ -16,18 +15,21 @@ import (
 type textKind struct {
 	openers []string // of comments that reach to the end of the line
 	behind  bool     // a comment may stand behind a value, and is no part of it
+	byHand  bool     // texts of several lines are written in a way of its own: no line is found
 }
 
 // kinds are the text files that are read, by extension or by name.
 var kinds = func() map[string]textKind {
 	kinds := map[string]textKind{}
 	for names, k := range map[string]textKind{
-		".toml .sh .bash .bzl .star .nix Tiltfile justfile": {[]string{"#"}, true},
-		".tf .tfvars .hcl .nomad .jsonnet .libsonnet":       {[]string{"#", "//"}, true},
-		".json5 .jsonc .cue .groovy .bicep Jenkinsfile":     {[]string{"//"}, true},
-		".lua .dhall": {[]string{"--"}, true},
-		".env .properties .mk Makefile GNUmakefile":          {[]string{"#"}, false},
-		".ini .conf .cfg .service .container .image .volume": {[]string{"#", ";"}, false},
+		".toml .sh .bash .bzl .star Tiltfile justfile":  {openers: []string{"#"}, behind: true},
+		".tf .tfvars .hcl .nomad":                       {openers: []string{"#", "//"}, behind: true},
+		".json5 .jsonc .cue .groovy .bicep Jenkinsfile": {openers: []string{"//"}, behind: true},
+		".nix":                {openers: []string{"#"}, behind: true, byHand: true},
+		".jsonnet .libsonnet": {openers: []string{"#", "//"}, behind: true, byHand: true},
+		".lua .dhall":         {openers: []string{"--"}, behind: true, byHand: true},
+		".env .properties .mk Makefile GNUmakefile":          {openers: []string{"#"}},
+		".ini .conf .cfg .service .container .image .volume": {openers: []string{"#", ";"}},
 	} {
 		for name := range strings.FieldsSeq(names) {
 			kinds[name] = k
@@ -78,6 +80,7 @@ type lineScanner struct {
 	src   []byte
 	lines []yamledit.Span // without their ends
 	marks map[int][]lineMark
+	spots []Spot // lines that clearly show an image and are not bound
 }
 
 type lineMark struct {
@@ -87,11 +90,11 @@ type lineMark struct {
 }
 
 // readLines finds the uses of a text file: a marker is a comment at the end of the line
-// of its value, or on a line of its own above it.
-func readLines(kind textKind, src []byte) *File {
+// of its value, or on a line of its own above it. And it finds what could be bound.
+func readLines(kind textKind, src []byte) (*File, []Spot) {
 	s := lineScanner{File: &File{}, kind: kind, src: src, marks: map[int][]lineMark{}}
 	if bytes.IndexByte(src, 0) >= 0 {
-		return &File{Broken: "not text: it has a NUL byte"}
+		return &File{Broken: "not text: it has a NUL byte"}, nil
 	}
 	s.split()
 	below := make([]int, len(s.lines)+1) // the first line at or below one that is no comment
@@ -111,8 +114,8 @@ func readLines(kind textKind, src []byte) *File {
 			s.bindLine(i)
 		}
 	}
-	s.number()
-	return s.File
+	s.findSpots()
+	return s.File, s.spots
 }
 
 func (s *lineScanner) split() {
@@ -213,20 +216,6 @@ func (s *lineScanner) bindLine(i int) {
 	}
 	use.Refused = refuseValue(trail{}, use.value, m.part)
 	s.Uses = append(s.Uses, use)
-}
-
-// number tells uses of one key apart.
-func (s *lineScanner) number() {
-	count, seen := map[string]int{}, map[string]int{}
-	for _, u := range s.Uses {
-		count[u.Path]++
-	}
-	for i := range s.Uses {
-		if p := s.Uses[i].Path; count[p] > 1 {
-			s.Uses[i].Path = p + "[" + strconv.Itoa(seen[p]) + "]"
-			seen[p]++
-		}
-	}
 }
 
 var (

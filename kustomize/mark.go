@@ -21,7 +21,7 @@ type Binding struct {
 // Mark binds a place by a marker: behind the name of an images: entry, or above its dash where
 // a comment stands behind the name; behind the key of an image in several keys, or above that;
 // behind any other value, before the text of the comment that is there; on the line above
-// FROM. Bytes are only added, in comments. It is proved that the file binds this place and
+// FROM; behind the value of a line of other text, or above the line. Bytes are only added, in comments. It is proved that the file binds this place and
 // else what it bound before, and that without the marker it is src again; else it is
 // ErrUnproven.
 func Mark(name string, src []byte, s Spot, ref string) ([]byte, error) {
@@ -189,6 +189,8 @@ func (p *places) ways(b Binding) []func() (note, error) {
 	switch {
 	case s.from != nil:
 		return []func() (note, error){func() (note, error) { return p.aboveFrom(s, b.Ref), nil }}
+	case s.text != nil:
+		return p.markText(s, b.Ref)
 	case s.entry != nil:
 		return []func() (note, error){behind(s.entry.line()), above(s.entry.dash, s.entry.dashColumn)}
 	case s.group != nil:
@@ -250,27 +252,32 @@ func (p *places) before(line int, ref string) (note, error) {
 
 // aboveFrom is a marker on the line above an instruction.
 func (p *places) aboveFrom(s Spot, ref string) note {
-	at, brk := lineStart(p.src, s.from.First)
+	at := lineStart(p.src, s.from.First)
 	lead := p.src[at:]
 	lead = lead[:len(lead)-len(strings.TrimLeft(string(lead), " \t"))]
-	return note{plain: change{yamledit.Span{Start: at, End: at}, string(lead) + "# " + fromMarkerKey + " " + ref + brk}}
+	return note{plain: change{yamledit.Span{Start: at, End: at}, string(lead) + "# " + fromMarkerKey + " " + ref + breakOf(p.src, at)}}
 }
 
-// lineStart is the offset of a line, from 1, and the line break that the file has. A byte
-// order mark belongs to no line.
-func lineStart(src []byte, line int) (at int, brk string) {
+// lineStart is the offset of a line, from 1. A byte order mark belongs to no line.
+func lineStart(src []byte, line int) (at int) {
 	text := string(src)
 	if strings.HasPrefix(text, "\ufeff") {
 		at = len("\ufeff")
 	}
-	brk = "\n"
-	if i := strings.IndexByte(text, '\n'); i > 0 && text[i-1] == '\r' {
-		brk = "\r\n"
-	}
 	for ; line > 1; line-- {
 		at += strings.IndexByte(text[at:], '\n') + 1
 	}
-	return at, brk
+	return at
+}
+
+// breakOf is the line break of the line that begins at an offset, else that of the first line.
+func breakOf(src []byte, at int) string {
+	for _, text := range []string{string(src[at:]), string(src)} {
+		if line, _, ok := strings.Cut(text, "\n"); ok {
+			return line[len(strings.TrimRight(line, "\r")):] + "\n"
+		}
+	}
+	return "\n"
 }
 
 // proveMarks requires that the file binds what it bound, and the spots as well, with no

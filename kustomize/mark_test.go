@@ -47,6 +47,18 @@ var markCases = []struct{ name, file, in, out string }{
 	{"a group in one line", "values.yaml", "image: {repository: r/a, tag: v1}\n", "image: {repository: r/a, tag: v1} #M\n"},
 	{"FROM", "Dockerfile", "ARG B=r/b:1\nFROM $B AS x\n\nFROM --platform=linux/arm64 r/c:1\nRUN x\n", "# imgstream: a/b:1\nARG B=r/b:1\nFROM $B AS x\n\n# imgstream: a/b:1\nFROM --platform=linux/arm64 r/c:1\nRUN x\n"},
 	{"FROM behind a directive, CRLF", "Dockerfile", "# syntax=docker/dockerfile:1\r\n  FROM r/c:1", "# syntax=docker/dockerfile:1\r\n  # imgstream: a/b:1\r\n  FROM r/c:1"},
+	{
+		"lines of text", "x.tf", "# quay.io/a/b:1\nx = \"quay.io/a/b:1\"\r\n  image = \"r/a:1\" // why\r\nimage = \"a\"\ny = \"r/a:1\"\nz = <<EOT\nimage = r/a:1\nEOT\n/* image = r/a:1\n image = r/a:1 */\nv = r/a@sha256:12",
+		"# quay.io/a/b:1\nx = \"quay.io/a/b:1\" #M\r\n  #M\r\n  image = \"r/a:1\" // why\r\nimage = \"a\"\ny = \"r/a:1\"\nz = <<EOT\nimage = r/a:1\nEOT\n/* image = r/a:1\n image = r/a:1 */\nv = r/a@sha256:12 #M",
+	},
+	{
+		"a script", "run.sh", "IMAGE=r/a:1\ndocker run \\\n  quay.io/a/b:1 \\\n  sh\necho \"it's\n IMAGE=r/a:1\"\n# don't\n\tdocker run quay.io/a/b:1 sh\ncat <<'E'\nIMAGE=r/a:1\nE\nURL=https://quay.io/a/b:1\nX=quay.io/a/b:$T\nNODE=node:18\nHOST=db.example.com:5432\nD=example.com/a\n",
+		"IMAGE=r/a:1 #M\ndocker run \\\n  quay.io/a/b:1 \\\n  sh\necho \"it's\n IMAGE=r/a:1\"\n# don't\n\tdocker run quay.io/a/b:1 sh #M\ncat <<'E'\nIMAGE=r/a:1\nE\nURL=https://quay.io/a/b:1\nX=quay.io/a/b:$T\nNODE=node:18\nHOST=db.example.com:5432\nD=example.com/a\n",
+	},
+	{"an .env", ".env", "A=1\r\nWEB_IMAGE=r/a:1 # why\r\nWEB_IMAGE=r/a:1", "A=1\r\n#M\r\nWEB_IMAGE=r/a:1 # why\r\n#M\r\nWEB_IMAGE=r/a:1"},
+	{"a Makefile", "Makefile", "IMAGE ?= quay.io/a/b:1\n\nbuild:\n\tdocker run \\\n\tquay.io/a/b:1\n\tdocker run quay.io/a/b:1\n", "#M\nIMAGE ?= quay.io/a/b:1\n\nbuild:\n\tdocker run \\\n\tquay.io/a/b:1\n#M\n\tdocker run quay.io/a/b:1\n"},
+	{"an .ini", "web.container", "[Container]\nImage=docker.io/a/b\n", "[Container]\n#M\nImage=docker.io/a/b\n"},
+	{"a language that is left alone", "x.nix", "image = \"r/a:1\";\n", "image = \"r/a:1\";\n"},
 	{"FROM below a commented one", "Dockerfile", "# FROM r/old:1\nFROM r/c:1\n", "# FROM r/old:1\n# imgstream: a/b:1\nFROM r/c:1\n"},
 }
 

@@ -32,7 +32,7 @@ func parsePlain(name string, src []byte) *File {
 	if isDockerfile {
 		f = readDockerfile(src)
 	} else {
-		f = readLines(kind, src)
+		f, _ = readLines(kind, src)
 	}
 	if f.Broken == "" && len(f.Uses)+len(f.Problems) == 0 {
 		return nil // only the word of a marker

@@ -71,7 +71,7 @@ var plainCases = []struct{ name, file, in, want string }{
 
 	{
 		"behind a value", "main.tf", "x {\n  image = \"«quay.io/x/y:1|r/a:v2@NEW»\"  #M why\n  image = \"«quay.io/x/y|r/a@NEW»\" //M\n}\n",
-		"2 image[0] a/b:1 (image of 0)\n3 image[1] a/b:1 (image of 0)\n",
+		"2 image a/b:1 (image of 0)\n3 image[1] a/b:1 (image of 0)\n",
 	},
 	{"above a value", "a.json5", "{\n  //M\n  // why\n  \"image\": '«y:1|r/a:v2@NEW»', // was x:1\r\n}", "4 image a/b:1 (image of 0)\n"},
 	{"parts", "x.toml", "#T\ntag = \"«1.2|v2»\"\nversion = '«1@OLD|v2@NEW»' #T\ndigest = \"«OLD|NEW»\" #D\nexport name=«quay.io/x/y|r/a»; #P\n", `
@@ -105,7 +105,7 @@ var plainCases = []struct{ name, file, in, want string }{
 4 error: the value "${x}" is no tag of an image
 `},
 	{"a part that is none", "x.tf", "x = \"a/b\" #T\nx = \"a\", y = \"b\" #T\nx = \"y:1\" #P\nx = OLD #M\n", `
-1 x[0] a/b:1 part=tag refused=the value is no tag (x of 0)
+1 x a/b:1 part=tag refused=the value is no tag (x of 0)
 3 x[1] a/b:1 part=name refused=the value shows more than a name: drop :name to have all of it written (x of 0)
 4 x[2] a/b:1 refused=the value is a part of an image: write :tag or :digest behind the stream tag (x of 0)
 2 error: the line is no KEY = VALUE with one value, as :tag needs it

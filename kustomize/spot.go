@@ -21,6 +21,7 @@ const (
 	SpotEntry     SpotKind = "entry"     // an images: entry of a kustomization, of Flux or Argo CD
 	SpotContainer SpotKind = "container" // image in containers or initContainers, or of an image volume
 	SpotGroup     SpotKind = "group"     // repository with tag or digest beside it, as in Helm values
+	SpotLine      SpotKind = "line"      // one line of a text file that is not YAML
 	SpotFrom      SpotKind = "from"      // FROM of a Dockerfile, or the ARG that is its reference
 	SpotValue     SpotKind = "value"     // any other single value that shows an image
 )
@@ -53,12 +54,13 @@ type Spot struct {
 	entry     *entry
 	group     *group
 	from      *dockerfile.Reference
+	text      *textPlace
 	blank     bool // a placeholder (image: ' '), which a trigger fills in
 }
 
-// Spots are the places of a file that show an image, by line: of YAML, and of
-// Dockerfiles. Other text has none but for those that are bound already. The error is
-// ErrUnproven, where the file cannot be read.
+// Spots are the places of a file that show an image, by line. Of text that is neither YAML
+// nor a Dockerfile they are the lines that are bound, and those that can show nothing else.
+// The error is ErrUnproven, where the file cannot be read.
 func Spots(name string, src []byte) ([]Spot, error) {
 	p, err := placesOf(name, src)
 	if err != nil {
@@ -109,7 +111,7 @@ func placesOf(name string, src []byte) (*places, error) {
 			return nil, err
 		}
 	} else {
-		spots = inOrder(boundSpots(nil, f.Uses))
+		spots = lineSpots(name, src, f)
 	}
 	return newPlaces(&places{name: name, src: src, file: f, spots: spots}), nil
 }
@@ -144,7 +146,16 @@ func (p *places) find(s Spot) (Spot, error) {
 }
 
 // Finds reports whether Spots finds in a file of that name what is not bound yet.
-func Finds(name string) bool { return dockerfile.Is(name) || IsYAML(name) }
+func Finds(name string) bool {
+	kind, isText := kindOf(name)
+	return dockerfile.Is(name) || IsYAML(name) || isText && !kind.byHand
+}
+
+// IsText reports whether a file of that name is text of which single lines are bound.
+func IsText(name string) bool {
+	_, isText := kindOf(name)
+	return isText && !IsYAML(name) && !dockerfile.Is(name)
+}
 
 func inOrder(spots []Spot) []Spot {
 	slices.SortStableFunc(spots, func(a, b Spot) int { return cmp.Compare(a.Line, b.Line) })

@@ -166,7 +166,8 @@ FROM scratch
 `, `2 from ARG[name=BASE] r/base:1 (BASE of 0)
 6 from FROM[1] r/run:3 bound=a/b:1 (FROM of 0)
 `},
-	{"other text", "x.env", "#M\nA=r/x:1\nB=r/y:1\n", "2 value A r/x:1 bound=a/b:1 (A of 0)\n"},
+	{"other text", "x.env", "#M\nA=r/x:1\nB=r/y:1\n", "2 line A r/x:1 bound=a/b:1 (A of 0)\n"},
+	{"other text that clearly shows images", "x.env", "A=r/x:1\nIMAGE=r/y:1\n#M\nIMAGE=r/y:2\nIMAGE=r/y:3", "2 line IMAGE r/y:1 (IMAGE of 0)\n4 line IMAGE[1] r/y:2 bound=a/b:1 (IMAGE of 0)\n5 line IMAGE[2] r/y:3 (IMAGE of 0)\n"},
 	{"not YAML", "x.yaml", "{{ if }}\na: b\n", "a template, not YAML: line 1: did not find expected <document start>"},
 	{"nothing", "x.yaml", "a: b\n", ""},
 }

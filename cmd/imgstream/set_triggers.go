@@ -22,7 +22,9 @@ func newSetTriggers(a *app) *cobra.Command {
 		Long: `Binds what a file shows to a tag of an image stream, so that it follows the tag: an
 entry of a kustomization's images:, of Flux's spec.images or Argo CD's kustomize.images,
 the image of a container, an image of Helm values (repository, tag and digest in one
-mapping, or one text), the FROM of a Dockerfile. The next pass writes the tag's image there.
+mapping, or one text), the FROM of a Dockerfile, a line of other text (env files, shell,
+Makefiles, Terraform, TOML, ini, units) that can show nothing else: with an image's key, a
+digest, or a registry and a tag. The next pass writes the tag's image there.
 
 On a Deployment, StatefulSet, DaemonSet or CronJob it writes OpenShift's annotation
 image.openshift.io/triggers, as oc does, and with --marker a marker comment, which no

@@ -53,7 +53,7 @@ func (f *File) annotation(n Note, on map[int]Comment) (replacement, error) {
 	old, there := on[n.Line]
 	switch behind := from + len(strings.TrimRight(string(f.src[from:end]), " \t")); {
 	case n.Column > 0:
-		return replacement{Span: Span{from, from}, text: strings.Repeat(" ", n.Column-1) + n.Text + f.lineBreak(), comments: []string{n.Text}}, nil
+		return replacement{Span: Span{from, from}, text: strings.Repeat(" ", n.Column-1) + n.Text + f.breakAt(end), comments: []string{n.Text}}, nil
 	case there:
 		return f.recomment(old, n.Text), nil
 	case n.Text == "":
@@ -63,6 +63,14 @@ func (f *File) annotation(n Note, on map[int]Comment) (replacement, error) {
 	default:
 		return replacement{Span: Span{behind, behind}, text: " " + n.Text, comments: []string{n.Text}}, nil
 	}
+}
+
+// breakAt is the line break at the end of a line, else the file's.
+func (f *File) breakAt(end int) string {
+	if n := breakLen(f.src, end); n > 0 {
+		return string(f.src[end : end+n])
+	}
+	return f.lineBreak()
 }
 
 // recomment replaces a comment, or takes it away.

@@ -31,6 +31,7 @@ func TestAnnotate(t *testing.T) {
 		{"two lines", "a: b\n", set(1, "# x\ny: z"), "", "line 1: no comment that fits on one line: \"# x\\ny: z\""},
 		{"no such line", "a: b\n", set(3, "# x"), "", "no line 3"},
 		{"above", "a:\r\n  - b\r\n", above(2, 3, "# x"), "a:\r\n  # x\r\n  - b\r\n", ""},
+		{"above, of two kinds of line breaks", "a:\n  - b\r\n", above(2, 3, "# x"), "a:\n  # x\r\n  - b\r\n", ""},
 		{"above the first", "\ufeffa: b", above(1, 1, "# x"), "\ufeff# x\na: b", ""},
 		{"above in a block scalar", "a: |\n  b\n  c\n", above(3, 3, "# x"), "", "line 1: this value would change too: \"b\\nc\\n\""},
 		{"several", "a: b # y\nc: d\n# z\ne: f", []Note{{4, 0, "# 4"}, {1, 0, ""}, {2, 1, "# 2"}, {2, 0, "# 3"}, {3, 0, ""}}, "a: b\n# 2\nc: d # 3\ne: f # 4", ""},

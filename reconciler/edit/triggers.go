@@ -56,6 +56,8 @@ func (c Consumer) Words() string {
 		return "an image in several keys"
 	case kustomize.SpotFrom:
 		return "the reference of a Dockerfile"
+	case kustomize.SpotLine:
+		return "a line of text"
 	}
 	return "a single value"
 }
@@ -207,8 +209,8 @@ func AtLine(file string, all []Consumer, line int) ([]Consumer, error) {
 
 // NoImage says that a file shows nothing that a verb can bind.
 func NoImage(file string) error {
-	if kustomize.Reads(path.Base(file)) && !kustomize.Finds(path.Base(file)) {
-		return fmt.Errorf("in a file like %s a line is bound by hand, by a marker in a comment above it or behind it: see docs/bindings.md", file)
+	if base := path.Base(file); kustomize.Reads(base) && (!kustomize.Finds(base) || kustomize.IsText(base)) {
+		return fmt.Errorf("no line of %s clearly shows an image: one is bound by hand, by a marker in a comment above it or behind it: see docs/bindings.md", file)
 	}
 	return fmt.Errorf("%s shows no image that could be bound", file)
 }

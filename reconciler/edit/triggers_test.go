@@ -108,7 +108,7 @@ func TestChosenConsumers(t *testing.T) {
 		{"its last line", func() ([]edit.Consumer, error) { return edit.AtLine("f", all, 4) }, "a"},
 		{"another line", func() ([]edit.Consumer, error) { return edit.AtLine("f", all, 1) }, `f:1 shows no image: there is line 3, 5; a part of one is bound by a comment behind it: # {"$imagestream": "STREAM:TAG:tag"}`},
 		{"a line of nothing", func() ([]edit.Consumer, error) { return edit.AtLine("f.yaml", nil, 1) }, "f.yaml shows no image that could be bound"},
-		{"a line of text", func() ([]edit.Consumer, error) { return edit.AtLine("f.env", nil, 1) }, "in a file like f.env a line is bound by hand, by a marker in a comment above it or behind it: see docs/bindings.md"},
+		{"a line of text", func() ([]edit.Consumer, error) { return edit.AtLine("f.env", nil, 1) }, "no line of f.env clearly shows an image: one is bound by hand, by a marker in a comment above it or behind it: see docs/bindings.md"},
 	} {
 		found, err := c.pick()
 		got := edit.Labels(found)
