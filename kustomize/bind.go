@@ -106,7 +106,7 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	use.Part, use.Paused, use.marks = m.part, m.paused, []int{c.Line}
 	use.value = newField(p.node)
 	use.Label = p.label()
-	use.Refused = refuseValue(p.trail, use.value, m.part)
+	use.Refused = firstOf(refuseName(p, use.value), refuseValue(p.trail, use.value, m.part))
 	if m.part != Whole {
 		use.Group = groupOfPart(p)
 		use.Refused = firstOf(use.Refused, refusePart(p, use.value, m.part))
@@ -180,6 +180,15 @@ func (p place) label() string {
 		keys = keys[1:]
 	}
 	return keys.String()
+}
+
+// refuseName says that a value names what has an image beside it, as the name of a container.
+func refuseName(p place, value field) string {
+	image := get(p.parent(), "image")
+	if p.trail.steps == nil || p.trail.steps[len(p.trail.steps)-1] != "name" || !isSingle(image) || strings.ContainsAny(value.text, "/:@") {
+		return ""
+	}
+	return fmt.Sprintf("the value is a name, and the image stands beside it: put the marker behind image (line %d)", image.Line)
 }
 
 // isTemplate reports whether a text is filled in by a tool: Helm, Jinja, envsubst.

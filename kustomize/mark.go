@@ -301,6 +301,8 @@ func (p *places) proveMarks(now *places, bindings []Binding) error {
 			return err
 		case is.Bound != b.Ref || len(is.Uses) != 1:
 			return &yamledit.Error{Line: line, Reason: "with the marker something else would be bound"}
+		case is.Uses[0].Refused != "":
+			return &yamledit.Error{Line: line, Reason: is.Uses[0].Refused}
 		case is.Image != b.Spot.Image:
 			return &yamledit.Error{Line: line, Reason: "with the marker the place would show something else"}
 		}

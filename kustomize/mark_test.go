@@ -39,7 +39,7 @@ var markCases = []struct{ name, file, in, out string }{
 	{"a block scalar", "a.yaml", "image: >-\n  r/a:1\nb: c\n", "image: >- #M\n  r/a:1\nb: c\n"},
 	{"a comment without a blank", "a.yaml", "image: r/a:1 #why\n", "image: r/a:1 #{\"$imagestream\": \"a/b:1\"} why\n"},
 	{"a tab before", "a.yaml", "image: r/a:1\t# why\n", "image: r/a:1\t#M why\n"},
-	{"an anchor repeated", "a.yaml", "image: &i r/a:1\nb: *i\n", "image: &i r/a:1 #M\nb: *i\n"},
+	{"an anchor repeated", "a.yaml", "image: &i r/a:1\nb: *i\n", "image: &i r/a:1\nb: *i\n1 &i is repeated by an alias: more than this value would change\n"},
 	{"a group", "values.yaml", "image:\n  repository: r/a\n  tag: v1 # why\n  digest: sha256:00\n", "image: #M\n  repository: r/a\n  tag: v1 # why\n  digest: sha256:00\n"},
 	{"a group with a comment", "values.yaml", "a:\n  image: # why\n    repository: r/a\n    tag: v1\n", "a:\n  #M\n  image: # why\n    repository: r/a\n    tag: v1\n"},
 	{"groups in a list", "values.yaml", "all:\n  - repository: r/a # why\n    tag: v1\n  - repository: r/b\n    tag: v1\n", "all:\n  #M\n  - repository: r/a # why\n    tag: v1\n  - repository: r/b #M\n    tag: v1\n"},
@@ -59,6 +59,7 @@ var markCases = []struct{ name, file, in, out string }{
 	{"a Makefile", "Makefile", "IMAGE ?= quay.io/a/b:1\n\nbuild:\n\tdocker run \\\n\tquay.io/a/b:1\n\tdocker run quay.io/a/b:1\n", "#M\nIMAGE ?= quay.io/a/b:1\n\nbuild:\n\tdocker run \\\n\tquay.io/a/b:1\n#M\n\tdocker run quay.io/a/b:1\n"},
 	{"an .ini", "web.container", "[Container]\nImage=docker.io/a/b\n", "[Container]\n#M\nImage=docker.io/a/b\n"},
 	{"a language that is left alone", "x.nix", "image = \"r/a:1\";\n", "image = \"r/a:1\";\n"},
+	{"below a line break of YAML 1.1 alone", "kustomization.yaml", "images:\n- name: p # x\u0085\n  newTag: x\n", "images:\n#M\n- name: p # x\u0085\n  newTag: x\n"},
 	{"FROM below a commented one", "Dockerfile", "# FROM r/old:1\nFROM r/c:1\n", "# FROM r/old:1\n# imgstream: a/b:1\nFROM r/c:1\n"},
 }
 

@@ -393,6 +393,11 @@ image: x/y:1
 `, "2 error: the marker stands on no single value\n4 error: the marker stands on no single value\n" +
 		"6 error: several values stand on the line of the marker\n" +
 		"7 error: the marker stands on a line of its own and above no images: entry of a kustomization\n"},
+	{"on the name of a container", "a.yaml", `
+containers:
+- name: web #M
+  image: x/y:1
+`, "3 containers[name=web].name a/b:1 refused=the value is a name, and the image stands beside it: put the marker behind image (line 4) (name of 0)\n"},
 	{"in text", "a.yaml", `
 patch: |
   image: x/y:1 #M

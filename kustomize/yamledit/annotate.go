@@ -65,10 +65,11 @@ func (f *File) annotation(n Note, on map[int]Comment) (replacement, error) {
 	}
 }
 
-// breakAt is the line break at the end of a line, else the file's.
+// breakAt is the line break at the end of a line, else the file's: one that every reader of
+// YAML takes for one.
 func (f *File) breakAt(end int) string {
-	if n := breakLen(f.src, end); n > 0 {
-		return string(f.src[end : end+n])
+	if brk := string(f.src[end : end+breakLen(f.src, end)]); strings.Trim(brk, "\r\n") == "" && brk != "" {
+		return brk
 	}
 	return f.lineBreak()
 }

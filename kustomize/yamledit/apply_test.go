@@ -137,7 +137,7 @@ var applyCases = []struct {
 	{"insert into an aliased mapping", "x: &x\n  b: c\na: *x\n", insert("d", "v", "x"), "", "repeated by an alias"},
 	{"insert into a list", "- a\n", insert("d", "v"), "", "no mapping"},
 	{"insert into an empty map", "a: {}\n", insert("d", "v", "a"), "", "no mapping with a key"},
-	{"insert behind explicit keys", "? a\n: b\n", insert("x", "v"), "", "broken"},
+	{"insert behind explicit keys", "? a\n: b\n", insert("x", "v"), "", "behind a question mark"},
 	{"insert, flow", "- {a: b, c: d} # e\n", insert("x", "v", 0), "- {a: b, c: d, x: v} # e\n", ""},
 	{"insert, flow with a comma at the end", "{a: b,}\n", insert("x", "v"), "{a: b, x: v,}\n", ""},
 	{"insert, flow on several lines", "{\n  a: b,\n  c: d\n}\n", insert("x", "v"), "{\n  a: b,\n  c: d,\n  x: v\n}\n", ""},

@@ -56,6 +56,9 @@ func (f *File) insertion(n *yaml.Node, parts []*yaml.Node, l layout) ([]replacem
 		return f.insertFlow(n, f.spans[key].Start, end, parts, l), nil
 	}
 	indent, own := f.ownIndent(f.spans[key].Start)
+	if strings.HasSuffix(strings.TrimRight(indent, " \t"), "?") {
+		return nil, refuse(key.Line, "the key %s is written behind a question mark: write the new ones by hand", key.Value)
+	}
 	if !own {
 		indent = strings.Repeat(" ", key.Column-1)
 	}
@@ -65,8 +68,8 @@ func (f *File) insertion(n *yaml.Node, parts []*yaml.Node, l layout) ([]replacem
 // lineBreak is the file's own: that of its first line.
 func (f *File) lineBreak() string {
 	at := f.lineEnd(0)
-	if n := breakLen(f.src, at); n > 0 {
-		return string(f.src[at : at+n])
+	if brk := string(f.src[at : at+breakLen(f.src, at)]); strings.Trim(brk, "\r\n") == "" && brk != "" {
+		return brk
 	}
 	return "\n"
 }
