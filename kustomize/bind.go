@@ -106,7 +106,10 @@ func (s *scanner) bindValue(c yamledit.Comment, m mark) {
 	use.Part, use.Paused, use.marks = m.part, m.paused, []int{c.Line}
 	use.value = newField(p.node)
 	use.Label = p.label()
-	use.Refused = firstOf(refuseName(p, use.value), refuseValue(p.trail, use.value, m.part))
+	use.Refused = refuseValue(p.trail, use.value, m.part)
+	if m.part == Whole {
+		use.Refused = firstOf(refuseName(p, use.value), use.Refused)
+	}
 	if m.part != Whole {
 		use.Group = groupOfPart(p)
 		use.Refused = firstOf(use.Refused, refusePart(p, use.value, m.part))
