@@ -192,3 +192,30 @@ func pauseFromMarker(comment, reason string) string {
 	}
 	return text
 }
+
+// dockerSpots are the references of a Dockerfile that name an image.
+func dockerSpots(src []byte, f *File) ([]Spot, error) {
+	if len(src) > MaxSize {
+		return nil, &yamledit.Error{Reason: "larger than " + strconv.Itoa(MaxSize) + " bytes"}
+	}
+	docker, err := dockerfile.Parse(src)
+	if err != nil {
+		return nil, &yamledit.Error{Reason: "not a Dockerfile: " + err.Error()}
+	}
+	var found []Spot
+	uses := f.identities()
+	named := namedReferences(docker.References)
+	for _, r := range docker.References {
+		spot := Spot{Line: r.Line, First: r.First, Last: r.Line, Kind: SpotFrom, Path: referencePath(r, named), Document: "0", Label: firstOf(r.Name, r.Keyword), Refused: r.Refused, from: &r}
+		u, bound := uses[identity{spot.Document, spot.Path}]
+		if r.Refused != "" && !bound {
+			continue // a stage, scratch, an ARG that is no image
+		}
+		if bound {
+			spot.bind(u)
+		}
+		spot.show(splitPullSpec(r.Text))
+		found = append(found, spot)
+	}
+	return inOrder(found), nil
+}

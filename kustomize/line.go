@@ -25,10 +25,11 @@ var kinds = func() map[string]textKind {
 		".toml .sh .bash .bzl .star Tiltfile justfile":  {openers: []string{"#"}, behind: true},
 		".tf .tfvars .hcl .nomad":                       {openers: []string{"#", "//"}, behind: true},
 		".json5 .jsonc .cue .groovy .bicep Jenkinsfile": {openers: []string{"//"}, behind: true},
-		".nix":                {openers: []string{"#"}, behind: true, byHand: true},
-		".jsonnet .libsonnet": {openers: []string{"#", "//"}, behind: true, byHand: true},
-		".lua .dhall":         {openers: []string{"--"}, behind: true, byHand: true},
-		".env .properties .mk Makefile GNUmakefile":          {openers: []string{"#"}},
+		".nix":                          {openers: []string{"#"}, behind: true, byHand: true},
+		".jsonnet .libsonnet":           {openers: []string{"#", "//"}, behind: true, byHand: true},
+		".lua .dhall":                   {openers: []string{"--"}, behind: true, byHand: true},
+		".env .mk Makefile GNUmakefile": {openers: []string{"#"}},
+		".properties":                   {openers: []string{"#", "!"}},
 		".ini .conf .cfg .service .container .image .volume": {openers: []string{"#", ";"}},
 	} {
 		for name := range strings.FieldsSeq(names) {

@@ -48,7 +48,7 @@ func (s *lineScanner) findSpots() {
 // spot is what a line shows when that is clearly an image.
 func (s *lineScanner) spot(i int) (Spot, bool) {
 	line, code := s.line(i), s.code(i)
-	if s.kind.isComment(line) || strings.Count(code, `"`)%2 > 0 {
+	if s.kind.isComment(line) || condition.MatchString(line) || strings.Count(code, `"`)%2 > 0 {
 		return Spot{}, false
 	}
 	at, wrong := theReference(code)
@@ -75,8 +75,17 @@ func (s Spot) isClear(key string) bool {
 	return ok && s.Tag != "" && (strings.ContainsAny(host, ".:") || host == "localhost")
 }
 
-// heredoc is where a text of several lines begins, in shells, Terraform and others.
-var heredoc = regexp.MustCompile(`<<[-~]?\s*["'\\]?([A-Za-z_]\w*)`)
+var (
+	// heredoc is where a text of several lines begins, in shells, Terraform and others, and
+	// what ends it.
+	heredoc = regexp.MustCompile(`<<[-~]?\s*["'\\]?([A-Za-z_]\w*)`)
+
+	// define is where the text of a variable begins in a Makefile.
+	define = regexp.MustCompile(`^ *(override +|export +)*define\s`)
+
+	// condition is a line that compares.
+	condition = regexp.MustCompile(`^\s*(if|ifeq|ifneq|else|elif|case|when|while|until)\b`)
+)
 
 // alone says of each line whether it stands by itself: not in a text or a comment of several
 // lines, nor in one that goes on. A marker there would be a part of something.
@@ -99,6 +108,8 @@ func (s *lineScanner) alone() []bool {
 		quote = openQuote(code, quote)
 		if m := heredoc.FindStringSubmatch(code); m != nil && quote == 0 {
 			word = m[1]
+		} else if define.MatchString(code) {
+			word = "endef"
 		}
 		if slices.Contains(s.kind.openers, "//") {
 			comment = strings.LastIndex(code, "/*") > strings.LastIndex(code, "*/") || comment && !strings.Contains(code, "*/")

@@ -57,6 +57,8 @@ var markCases = []struct{ name, file, in, out string }{
 	},
 	{"an .env", ".env", "A=1\r\nWEB_IMAGE=r/a:1 # why\r\nWEB_IMAGE=r/a:1", "A=1\r\n#M\r\nWEB_IMAGE=r/a:1 # why\r\n#M\r\nWEB_IMAGE=r/a:1"},
 	{"a Makefile", "Makefile", "IMAGE ?= quay.io/a/b:1\n\nbuild:\n\tdocker run \\\n\tquay.io/a/b:1\n\tdocker run quay.io/a/b:1\n", "#M\nIMAGE ?= quay.io/a/b:1\n\nbuild:\n\tdocker run \\\n\tquay.io/a/b:1\n#M\n\tdocker run quay.io/a/b:1\n"},
+	{"a Makefile with texts", "Makefile", "define X\nIMAGE=r/a:1\nendef\nifeq ($(A),quay.io/a/b:1)\nIMAGE=r/a:1\n", "define X\nIMAGE=r/a:1\nendef\nifeq ($(A),quay.io/a/b:1)\n#M\nIMAGE=r/a:1\n"},
+	{"properties", "x.properties", "! image=r/a:1\nimage=r/a:1\n", "! image=r/a:1\n#M\nimage=r/a:1\n"},
 	{"an .ini", "web.container", "[Container]\nImage=docker.io/a/b\n", "[Container]\n#M\nImage=docker.io/a/b\n"},
 	{"a language that is left alone", "x.nix", "image = \"r/a:1\";\n", "image = \"r/a:1\";\n"},
 	{"below a line break of YAML 1.1 alone", "kustomization.yaml", "images:\n- name: p # x\u0085\n  newTag: x\n", "images:\n#M\n- name: p # x\u0085\n  newTag: x\n"},

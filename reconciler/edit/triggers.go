@@ -113,12 +113,15 @@ func (cs *Consumers) Bind(c Consumer, ref stream.Ref, marker bool) error {
 		text = ref.Name + ":" + ref.Tag
 	}
 	return cs.edit(c, func(src []byte) ([]byte, error) {
-		if marker || !c.CanTrigger() && !kustomize.IsJSON(cs.File) {
-			return kustomize.Mark(path.Base(cs.File), src, c.Spot, text)
+		name := path.Base(cs.File)
+		if marker || !c.CanTrigger() && !kustomize.IsJSON(name) {
+			return kustomize.Mark(name, src, c.Spot, text)
 		}
-		now, err := kustomize.Trigger(path.Base(cs.File), src, c.Spot, text)
+		now, err := kustomize.Trigger(name, src, c.Spot, text)
 		if err != nil {
-			err = fmt.Errorf("%w; --marker writes a comment behind the image instead", err)
+			if _, refused := kustomize.Mark(name, src, c.Spot, text); refused == nil {
+				err = fmt.Errorf("%w; --marker writes a comment behind the image instead", err)
+			}
 		}
 		return now, err
 	})
