@@ -70,10 +70,13 @@ func (f *imageFinder) walk(n *yaml.Node, keys []string, resolve bool) {
 	case yaml.AliasNode:
 		f.walk(n.Alias, keys, resolve)
 	case yaml.SequenceNode:
+		if len(keys) == 0 && isPatch(n) {
+			f.patch(n)
+			return
+		}
 		for _, c := range n.Content {
 			f.walk(c, append(keys, "[]"), resolve)
 		}
-		f.patch(n, keys)
 	case yaml.MappingNode:
 		if len(keys) == 0 && text(n, "kind") == "CustomResourceDefinition" {
 			return
@@ -124,18 +127,28 @@ func (f *imageFinder) add(n *yaml.Node, resolve bool) {
 	})
 }
 
-// jsonPatchField is the path of an image field in a JSON patch (RFC 6902).
-var jsonPatchField = regexp.MustCompile(`/(containers|initContainers)/[0-9-]+/image$|/spec/volumes/[0-9-]+/image/reference$`)
+// isPatch reports whether a list is a JSON patch (RFC 6902).
+func isPatch(list *yaml.Node) bool {
+	return len(list.Content) > 0 && text(list.Content[0], "op") != "" && text(list.Content[0], "path") != ""
+}
 
-// patch finds images that a JSON patch writes, when the list is one.
-func (f *imageFinder) patch(list *yaml.Node, keys []string) {
-	if len(keys) > 0 {
-		return
-	}
+// element is a step of a JSON pointer into a list.
+var element = regexp.MustCompile(`^(\d+|-)$`)
+
+// patch finds the images that a JSON patch writes: its values stand where their paths lead.
+func (f *imageFinder) patch(list *yaml.Node) {
 	for _, op := range list.Content {
-		if value := get(op, "value"); value != nil && value.Kind == yaml.ScalarNode && jsonPatchField.MatchString(text(op, "path")) {
-			f.add(value, false)
+		value := get(op, "value")
+		if value == nil {
+			continue
 		}
+		keys := strings.Split(strings.TrimPrefix(text(op, "path"), "/"), "/")
+		for i, key := range keys {
+			if element.MatchString(key) {
+				keys[i] = "[]"
+			}
+		}
+		f.walk(value, keys, false)
 	}
 }
 

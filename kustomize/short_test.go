@@ -54,6 +54,11 @@ var manifestCases = []struct{ name, in, want string }{
 	{"a Job that is replaced", "kind: Job\nmetadata: {annotations: {argocd.argoproj.io/sync-options: 'Prune=false,Replace=true'}}\nspec: {template: {spec: {containers: [{image: a}]}}}\n", "3 a "},
 	{"a Job that is forced", "kind: Job\nmetadata: {annotations: {kustomize.toolkit.fluxcd.io/force: enabled}}\nspec: {template: {spec: {containers: [{image: a}]}}}\n", "3 a "},
 	{"a JSON patch", "- op: replace\n  path: /spec/template/spec/containers/0/image\n  value: app:1\n- op: add\n  path: /spec/replicas\n  value: app\n", "3 app:1 "},
+	{
+		"a JSON patch of more than an image", "- op: add\n  path: /spec/template/spec/containers/-\n  value: {name: a, image: app:1}\n" +
+			"- op: replace\n  path: /spec/template/spec/initContainers\n  value:\n  - image: b\n- {op: add, path: /spec/template, value: {spec: {containers: [{image: c}]}}}\n" +
+			"- {op: add, path: /data, value: {image: d}}\n- {op: remove, path: /spec/template/spec/containers/0/image}\n", "3 app:1 , 7 b , 8 c ",
+	},
 	{"JSON", "{\"spec\":{\"containers\":[{\"image\":\"app:1\"}]}}", "1 app:1 "},
 	{"value on the next line", "spec:\n  containers:\n  - image:\n      app:1\n", "4 app:1 "},
 	{"tagged", "spec:\n  containers:\n  - image: !!str app:1\n", "3 app:1 "},

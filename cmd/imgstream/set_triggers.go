@@ -260,7 +260,9 @@ func (t *setTriggers) sayUnbound(o opened) error {
 	for _, c := range all {
 		fmt.Fprintf(t.stderr, "  line %d  %s  %s%s\n", c.Line, c.Label, cmp.Or(strings.TrimSpace(c.Image), "-"), after("  not to be bound: ", c.Unbindable()))
 	}
-	fmt.Fprintf(t.stderr, "to bind one: imgstream set triggers %s -c %s --from-image STREAM:TAG\n", o.File, all[0].Label)
+	if i := slices.IndexFunc(all, func(c edit.Consumer) bool { return c.Unbindable() == "" }); i >= 0 {
+		fmt.Fprintf(t.stderr, "to bind one: imgstream set triggers %s -c %s --from-image STREAM:TAG\n", o.File, all[i].Label)
+	}
 	return nil
 }
 
