@@ -14,9 +14,12 @@ import (
 	"sync"
 )
 
-// workFS reads files below a root. Links are not followed, .git is not there.
+// workFS reads files below a root. Links are not followed, .git is not there. Of a clone,
+// what other clones in it hold (submodules, work trees) is not there either, as it is not
+// on the branch.
 type workFS struct {
-	root *os.Root
+	root  *os.Root
+	clone bool // the root is a clone's
 
 	mu   sync.Mutex
 	read map[string][sha256.Size]byte // by path; the zero value: it was not there
@@ -80,7 +83,11 @@ func (f *workFS) stat(op, name string) (fs.FileInfo, error) {
 		if isDotGit(segment) {
 			return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 		}
-		info, err := f.root.Lstat(path.Join(segments[:i+1]...))
+		at := path.Join(segments[:i+1]...)
+		info, err := f.root.Lstat(at)
+		if err == nil && info.IsDir() && f.foreign(at) {
+			return nil, &fs.PathError{Op: op, Path: name, Err: errSubmodule}
+		}
 		if err != nil || i+1 == len(segments) {
 			return info, err
 		}
@@ -92,6 +99,15 @@ func (f *workFS) stat(op, name string) (fs.FileInfo, error) {
 		}
 	}
 	panic("unreachable: a valid path has a segment")
+}
+
+// foreign reports whether a directory below the root of a clone is that of another one.
+func (f *workFS) foreign(dir string) bool {
+	if !f.clone {
+		return false
+	}
+	_, err := f.root.Lstat(path.Join(dir, ".git"))
+	return err == nil
 }
 
 var errNotRegular = errors.New("is not a regular file")
@@ -136,7 +152,7 @@ func (f *workFS) ReadFile(name string) ([]byte, error) {
 	return nil, err
 }
 
-// ReadDir lists a directory by name, without .git.
+// ReadDir lists a directory by name, without .git and other clones.
 func (f *workFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	dir, err := f.open("readdir", name)
 	if err != nil {
@@ -147,7 +163,7 @@ func (f *workFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(e fs.DirEntry) bool {
-		return isDotGit(e.Name()) || strings.HasSuffix(e.Name(), tempSuffix)
+		return isDotGit(e.Name()) || strings.HasSuffix(e.Name(), tempSuffix) || e.IsDir() && f.foreign(path.Join(name, e.Name()))
 	})
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	f.mu.Lock()

@@ -19,6 +19,7 @@ import (
 type WorkTree struct {
 	root *os.Root
 	dir  string
+	git  bool // dir is the root of a clone
 
 	mu    sync.Mutex
 	last  *workFS // the last Snapshot's
@@ -41,7 +42,7 @@ func OpenWorkTree(dir string) (*WorkTree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the work tree: %w", err)
 	}
-	return &WorkTree{root: root, dir: c.root}, nil
+	return &WorkTree{root: root, dir: c.root, git: c.gitDir != ""}, nil
 }
 
 // Dir is the absolute path of the work tree's root.
@@ -64,7 +65,7 @@ func (w *WorkTree) Snapshot(ctx context.Context) (Snapshot, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last = &workFS{root: w.root, read: map[string][sha256.Size]byte{}, seen: map[string]bool{}}
+	w.last = &workFS{root: w.root, clone: w.git, read: map[string][sha256.Size]byte{}, seen: map[string]bool{}}
 	base, baseFS, err := w.clone.files()
 	return Snapshot{FS: w.last, Base: base, BaseFS: baseFS}, err
 }

@@ -48,6 +48,34 @@ func TestWorkTreeFS(t *testing.T) {
 	}
 }
 
+// What lies in another clone, a submodule or a linked work tree, is not on the branch.
+func TestWorkTreeLeavesOtherClonesOut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := errors.Join(
+		os.MkdirAll(filepath.Join(dir, "sub", "deep"), 0o755), os.Mkdir(filepath.Join(dir, "own"), 0o755),
+		os.WriteFile(filepath.Join(dir, "sub", ".git"), []byte("gitdir: ../.git/modules/sub\n"), 0o644),
+		os.WriteFile(filepath.Join(dir, "sub", "deep", "f"), []byte("x"), 0o644),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if _, snap := openTree(t, dir); fstest.TestFS(snap.FS, "own", "sub/deep/f") != nil {
+		t.Error("a folder of clones that is none itself is not read whole")
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, snap := openTree(t, dir)
+	if list, err := snap.FS.ReadDir("."); err != nil || len(list) != 1 || list[0].Name() != "own" {
+		t.Errorf("listed %v, %v", list, err)
+	}
+	for _, name := range []string{"sub", "sub/deep", "sub/deep/f"} {
+		if _, err := fs.Stat(snap.FS, name); !errors.Is(err, errSubmodule) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestWorkTreeFollowsNoLinks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

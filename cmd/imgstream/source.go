@@ -153,8 +153,11 @@ func (f files) find(a *app, arg string) (string, error) {
 	if name == ".." || strings.HasPrefix(name, "../") {
 		return "", fmt.Errorf("%s does not lie in %s", arg, f.name)
 	}
-	if _, err := fs.Stat(f.FS, name); err != nil {
+	switch _, err := fs.Stat(f.FS, name); {
+	case errors.Is(err, fs.ErrNotExist):
 		return "", fmt.Errorf("%s: not found in %s", arg, f.name)
+	case err != nil:
+		return "", err
 	}
 	return name, nil
 }
