@@ -10,7 +10,9 @@ package kustomize
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -18,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/imgstream/imgstream/kustomize/dockerfile"
+	"github.com/imgstream/imgstream/kustomize/yamlblock"
 	"github.com/imgstream/imgstream/kustomize/yamledit"
 )
 
@@ -201,7 +204,30 @@ func parse(src []byte) (y *yamledit.File, broken string) {
 	case bytes.Contains(src, []byte("{{")) || bytes.Contains(src, []byte("{%")):
 		return nil, "a template, not YAML: " + strings.TrimPrefix(err.Error(), "not YAML: ")
 	}
+	if strings.HasPrefix(err.Error(), "not YAML: ") {
+		return nil, cmp.Or(fault(src), err.Error())
+	}
 	return nil, err.Error()
+}
+
+// maxFault is how large a file may be, in bytes, to be searched for the line that is wrong.
+const maxFault = 256 << 10
+
+// fault says where the parser cannot read a file, why, and what that mostly is; "" where
+// it cannot say.
+func fault(src []byte) string {
+	if len(src) > maxFault {
+		return ""
+	}
+	f := yamlblock.FaultOf(src)
+	if f.Line == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("not YAML: line %d: %s", f.Line, f.Reason)
+	if f.Hint != "" {
+		text += " (" + f.Hint + ")"
+	}
+	return text
 }
 
 // identity names a use within its file.

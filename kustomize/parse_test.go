@@ -412,7 +412,7 @@ real: x/y:1 #M
 	{"no marker", "a.yaml", "a: [\n", "nothing\n"},
 	{"a template", "a.yaml", "{{- if .x }}\nimage: x/y:1 #M\n{{- end }}\n", "broken: a template, not YAML: did not find expected node content\n"},
 	{"a Jinja template", "a.yaml", "{% if x %}\nimage: x/y:1 #M\n", "broken: a template, not YAML: found character that cannot start any token\n"},
-	{"not YAML", "a.yaml", "image: [x/y:1 #M\n", "broken: not YAML: line 1: did not find expected ',' or ']'\n"},
+	{"not YAML", "a.yaml", "image: [x/y:1 #M\n", "broken: not YAML: line 1: did not find expected ',' or ']' (a list [...] is not closed, or lacks a comma)\n"},
 	{"not UTF-8", "a.yaml", "image: \xff #M\n", "broken: not UTF-8\n"},
 	{"too large", "a.yaml", "image: x/y:1 #M\n" + strings.Repeat("#", MaxSize), "broken: larger than 1048576 bytes\n"},
 }

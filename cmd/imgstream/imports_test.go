@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"gitstore":             {},
 	"gitstore/forge":       {},
 	"gitstore/sign":        {"gitstore"}, // its Secret
-	"kustomize":            {"kustomize/dockerfile", "kustomize/yamledit"},
+	"kustomize":            {"kustomize/dockerfile", "kustomize/yamlblock", "kustomize/yamledit"},
 	"kustomize/build":      {},
 	"kustomize/dockerfile": {},
 	"kustomize/yamledit":   {"kustomize/yamlblock"},

@@ -53,7 +53,7 @@ func TestParseImageMetadataErrors(t *testing.T) {
 	full := string(fullImage().Encode())
 	for _, tt := range []struct{ old, new, want string }{
 		{full, "", "the file holds 0 documents, not one"},
-		{full, "a: [", "line 2: the file is not valid YAML: did not find expected node content"},
+		{full, "a: [", "line 1: the file is not valid YAML: did not find expected node content"},
 		{"imgstream.dev/v1\n", "imgstream.dev/v2\n", "line 2: apiVersion imgstream.dev/v2: written by a newer imgstream; left alone"},
 		{"kind: ImageMetadata", "kind: Image", `line 3: kind "Image" is not known (write kind: ImageMetadata)`},
 		{"name: " + digestOf("2b"), "name: sha256:2b", `line 5: metadata.name "sha256:2b" is not a digest (write sha256: and 64 hexadecimal digits)`},

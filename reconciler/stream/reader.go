@@ -62,7 +62,7 @@ func (r *reader) documents(src []byte) (docs []*yaml.Node, ok bool) {
 	if docs, ok = yamlblock.Documents(src); !ok {
 		var err error
 		if docs, err = decodeAll(src); err != nil {
-			r.syntax(src, err)
+			r.syntax(src)
 			return nil, false
 		}
 	}
