@@ -222,6 +222,9 @@ func (e *explanation) explain(ctx context.Context, f files, cfg config.Config, r
 	if err == nil && found == nil {
 		return nil, fmt.Errorf("%s is not in %s%s", ref, f.name, after("; ", view.Tree.Names().Similar(ref)))
 	}
+	if err == nil {
+		withRestoreHints(found.Problems, view.Tree)
+	}
 	return found, err
 }
 

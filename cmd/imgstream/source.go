@@ -165,7 +165,10 @@ func (f files) find(a *app, arg string) (string, error) {
 // problemsOf are those of a tree. Where a status file is to be restored they say how,
 // without naming the commit: its history is not read here.
 func problemsOf(tree *stream.Tree) []stream.Problem {
-	problems := slices.Clone(tree.Problems)
+	return withRestoreHints(slices.Clone(tree.Problems), tree)
+}
+
+func withRestoreHints(problems []stream.Problem, tree *stream.Tree) []stream.Problem {
 	for i := range problems {
 		p := &problems[i]
 		if broken, ok := tree.Broken[p.Ref]; ok && broken == *p && p.Hint == "" {

@@ -59,6 +59,8 @@ func standing(c plan.Consumer) (state, reason string) {
 		return "up to date", ""
 	case c.Refused != "":
 		return "refused", c.Refused
+	case c.Broken:
+		return "waits", "the status file of its tag cannot be used"
 	case c.Wants == "":
 		return "waits", "its tag has no image yet"
 	case c.Removes:

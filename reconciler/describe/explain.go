@@ -89,6 +89,8 @@ func moves(e *plan.Explained, next time.Time) []string {
 		return []string{"nothing: no spec has this tag"}
 	case e.Spec.Blocked:
 		return []string{"nothing before its errors are mended"}
+	case e.Broken:
+		return []string{"nothing before its status file is restored"}
 	case e.Spec.From == nil:
 		return []string{"a push: its spec has no source"}
 	case e.Follows != (stream.Ref{}):
@@ -195,9 +197,12 @@ func (x Explanation) Text(now time.Time) string {
 }
 
 func (x Explanation) standing(b *strings.Builder, now time.Time) {
-	if x.Image == nil {
+	switch {
+	case x.found.Broken:
+		fmt.Fprintf(b, "%s has a status file that cannot be used\n", x.Tag)
+	case x.Image == nil:
 		fmt.Fprintf(b, "%s has no image\n", x.Tag)
-	} else {
+	default:
 		fmt.Fprintf(b, "%s is at %s\n", x.Tag, x.Image.Digest)
 		fmt.Fprintf(b, "  pull      %s\n", x.Image.Pull)
 		fmt.Fprintf(b, "  because   %s, %s\n", because(x.Image), Ago(now, x.Image.Created))

@@ -17,6 +17,7 @@ type Explained struct {
 	Spec   *stream.Tag    // nil when no spec lists the tag
 	Listed bool           // Spec is not written: the tag comes from spec.dockerImageRepository
 	Status *stream.Status // nil when there is none
+	Broken bool           // its status file cannot be used: nothing is known, and it stands still
 
 	Ask     Ask        // of its schedule: the tag's, of a listed one the stream's; zero: it never asks
 	Follows stream.Ref // zero: it follows no tag
@@ -40,6 +41,7 @@ type Consumer struct {
 	Writes  bool   // the next pass writes it
 	Removes bool   // it is an entry of local lookup that the next pass takes away
 	Unknown bool   // there is no such tag
+	Broken  bool   // the status file of its tag cannot be used
 	Denied  string // why its namespace may not use the tag; "" = it may
 }
 
@@ -73,7 +75,7 @@ func (p *Present) Explain(ref stream.Ref, got Answers, now time.Time, fsys fs.FS
 		return nil, nil //nolint:nilnil // there is no such tag
 	}
 	c := p.ranked(ref, got)
-	e := &Explained{Ref: ref, Spec: t.spec, Listed: t.listed, Status: t.old, Ranking: c.ranking, Failure: c.failure}
+	e := &Explained{Ref: ref, Spec: t.spec, Listed: t.listed, Status: t.old, Broken: t.broken, Ranking: c.ranking, Failure: c.failure}
 	e.Ask, _ = p.ask(t)
 	for _, r := range p.repositories {
 		if t.listed && r.stream == t.stream {
@@ -148,7 +150,7 @@ func (n *Next) describe(c *Consumer) {
 	if c.Unknown = t == nil; c.Unknown {
 		return
 	}
-	c.Waits = n.pendingBefore(c.Use)
+	c.Waits, c.Broken = n.pendingBefore(c.Use), t.broken
 	if head := n.status(c.Ref).Head(); head != nil {
 		image := n.image(t, *head)
 		c.Wants, c.Shows = imageText(image), c.Refused == "" && c.Use.Shows(image)
