@@ -100,7 +100,7 @@ func (s *Store) publish(ctx context.Context, base plumbing.Hash, w *written) (Pu
 }
 
 func (s *Store) notice(why string, stale plumbing.Hash) string {
-	text := fmt.Sprintf("%s was pushed without %s: %s", s.branch.Short(), s.own, why)
+	text := fmt.Sprintf("%s was pushed without %s: %s; without it, imgstream's newest commit on the branch counts as its last push", s.branch.Short(), s.own, why)
 	if !stale.IsZero() {
 		text += fmt.Sprintf("; it stays at %s: delete it, or let imgstream move it", revOf(stale).Short())
 	}

@@ -64,7 +64,7 @@ func TestOnlyOurRefIsDeclined(t *testing.T) {
 		s := h.open()
 		h.hook("update", `case "$1" in refs/heads/*) ;; *) echo "no refs like that"; exit 1;; esac`)
 		base := snapshot(t, s).Rev
-		want := "main was pushed without refs/imgstream/main: hook declined (no refs like that; error: hook declined to update refs/imgstream/main)"
+		want := "main was pushed without refs/imgstream/main: hook declined (no refs like that; error: hook declined to update refs/imgstream/main); without it, imgstream's newest commit on the branch counts as its last push"
 		for i := range 2 {
 			done := publish(t, s, base, "app.yaml", fmt.Sprint("ours ", i))
 			if done.Notice != want || h.ref("main") != done.Rev || h.ref("refs/imgstream/main") != "" {
@@ -93,7 +93,7 @@ func TestStaleRef(t *testing.T) {
 		first := publish(t, s, snapshot(t, s).Rev, "app.yaml", "1").Rev
 		h.hook("update", `case "$1" in refs/heads/*) ;; *) exit 1;; esac`)
 		done := publish(t, s, first, "app.yaml", "2")
-		want := "main was pushed without refs/imgstream/main: hook declined (error: hook declined to update refs/imgstream/main); it stays at " + first.Short() + ": delete it, or let imgstream move it"
+		want := "main was pushed without refs/imgstream/main: hook declined (error: hook declined to update refs/imgstream/main); without it, imgstream's newest commit on the branch counts as its last push; it stays at " + first.Short() + ": delete it, or let imgstream move it"
 		if done.Notice != want {
 			t.Errorf("notice %q, want %q", done.Notice, want)
 		}
@@ -115,7 +115,7 @@ func TestServerWithoutAtomic(t *testing.T) {
 		git(t, h.bare, "config", "receive.advertiseAtomic", "false")
 		s := h.open()
 		done := publish(t, s, snapshot(t, s).Rev, "app.yaml", "ours\n")
-		want := "main was pushed without refs/imgstream/main: the server has no atomic pushes"
+		want := "main was pushed without refs/imgstream/main: the server has no atomic pushes; without it, imgstream's newest commit on the branch counts as its last push"
 		if done.Notice != want || h.ref("main") != done.Rev || h.ref("refs/imgstream/main") != "" {
 			t.Errorf("published %+v, want notice %q", done, want)
 		}
