@@ -85,7 +85,7 @@ func sshKey(t *testing.T, passphrase string, args ...string) string {
 func gpgHome(t *testing.T) {
 	t.Helper()
 	need(t, "gpg")
-	home, err := os.MkdirTemp("/tmp", "gpg") // short: the path of a socket has 107 bytes at the most
+	home, err := os.MkdirTemp("/tmp", "gpg") //nolint:usetesting // short: the path of a socket has 107 bytes at the most
 	if err != nil {
 		t.Fatal(err)
 	}
