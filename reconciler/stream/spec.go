@@ -18,6 +18,9 @@ type SpecFile struct {
 	Problems []Problem // by line
 }
 
+// lfsPointer begins every pointer (git-lfs, docs/spec.md, "The Pointer").
+var lfsPointer = []byte("version https://git-lfs.github.com/spec/")
+
 var (
 	documentFields = []string{"apiVersion", "kind", "metadata", "spec", "status"}
 	specFields     = []string{"lookupPolicy", "dockerImageRepository", "tags"}
@@ -28,8 +31,14 @@ var (
 // documents, kind: List, the legacy apiVersion v1 (openshift.md 7). It gives nil
 // for a file that says nothing about image streams. Documents of other kinds are
 // nobody's business here. A stream that cannot be identified is a Problem and is
-// left out; a tag that cannot be used stays, Blocked.
+// left out; a tag that cannot be used stays, Blocked. What Git LFS holds is a Problem too.
 func ParseSpecs(src []byte) *SpecFile {
+	if bytes.HasPrefix(src, lfsPointer) {
+		return &SpecFile{Problems: []Problem{{
+			Severity: Warning, Pos: Pos{Line: 1}, Message: "a pointer of Git LFS: the branch does not hold the file, and no stream is read from it",
+			Hint: "keep specs out of Git LFS: take the pattern out of .gitattributes, and commit the file again",
+		}}}
+	}
 	if !bytes.Contains(src, []byte("ImageStream")) {
 		return nil
 	}
