@@ -105,7 +105,7 @@ func (r *repo) hides(name string) bool {
 func (r *repo) mayMatter(name string) bool {
 	base := path.Base(name)
 	switch {
-	case r.hides(name) && !kustomize.IsOverride(base), r.settings.IsSpecPath(name), !r.settings.Scans(name):
+	case r.hides(name) && !kustomize.IsOverride(base), !r.settings.Scans(name):
 		return false
 	}
 	return kustomize.IsYAML(name) || dockerfile.Is(base)
@@ -127,7 +127,7 @@ func (r *repo) add(name string, e fs.DirEntry) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	if !kustomize.MayHold(name, src) {
+	if !kustomize.MayHold(name, src) || r.settings.IsSpecPath(name) && stream.ParseSpecs(src) != nil {
 		return nil
 	}
 	f := &file{path: name, src: src}
