@@ -128,8 +128,10 @@ func isObserved(key string, depth int) bool {
 	return depth == 0 && key == "status" || key == "lastTriggeredImage"
 }
 
-// imageKey is the key of a value that may be an image.
 var imageKey = regexp.MustCompile(`^image$|[a-z]Image$`)
+
+// IsImageKey reports whether the value of a key may be an image: image, sidecarImage.
+func IsImageKey(key string) bool { return imageKey.MatchString(key) }
 
 // picture is a file that no registry serves.
 var picture = regexp.MustCompile(`(?i)\.(png|jpe?g|gif|svg|ico|webp|avif|iso|img|qcow2)$`)
@@ -157,7 +159,7 @@ func kindOfValue(keys []string, value field) SpotKind {
 	case len(keys) == 0 || value.text == "":
 	case isImageField(keys):
 		return SpotContainer
-	case imageKey.MatchString(keys[len(keys)-1]) && (showsImage(value.text) || isTemplate(value.text)):
+	case IsImageKey(keys[len(keys)-1]) && (showsImage(value.text) || isTemplate(value.text)):
 		return SpotValue
 	}
 	return ""

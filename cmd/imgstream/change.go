@@ -225,7 +225,7 @@ func (a *app) sayChanged(tree *gitstore.WorkTree, c change) {
 	case differs:
 		a.sayCommit(root, add, c.message)
 	case len(add) > 0:
-		fmt.Fprintf(a.stderr, "nothing to commit: the last commit has the same. To take back what is staged: %s\n", a.gitAdd(root, add))
+		fmt.Fprintf(a.stderr, "nothing to commit: the last commit has the same. To take back what is staged: %s\n", a.gitAdd(root, ownFolders(add)))
 	default:
 		fmt.Fprintln(a.stderr, "nothing to commit: the last commit has the same")
 	}
@@ -236,8 +236,9 @@ const mostNames = 20
 
 func (a *app) sayCommit(root string, names []string, message string) {
 	subject, _, _ := strings.Cut(message, "\n")
-	if n := len(ownFolders(names)); n > mostNames {
-		fmt.Fprintf(a.stderr, "%d files and folders are changed or new; see git status for others of yours\n", n)
+	names = ownFolders(names)
+	if len(names) > mostNames {
+		fmt.Fprintf(a.stderr, "%d files and folders are changed or new; see git status for others of yours\n", len(names))
 	}
 	command := a.git() + " commit -m " + shellQuote(subject)
 	if len(names) > 0 { // else all is staged
@@ -254,8 +255,8 @@ func (a *app) git() string {
 	return "git -C " + shellQuote(a.dir)
 }
 
+// gitAdd is the command that stages files and folders.
 func (a *app) gitAdd(root string, names []string) string {
-	names = ownFolders(names)
 	if len(names) > mostNames {
 		return a.git() + " add -A"
 	}

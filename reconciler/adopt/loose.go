@@ -24,7 +24,6 @@ type loose struct {
 }
 
 var (
-	imageKey  = regexp.MustCompile(`^image$|[a-z]Image$`)
 	tagKey    = regexp.MustCompile(`^image_?[tT]ag$|[a-z]ImageTag$`)
 	parameter = regexp.MustCompile(`^(.*[iI]mage)\.(registry|repository|name|tag|digest)$`)
 )
@@ -204,7 +203,7 @@ func looseMapping(n *yaml.Node, keys []string) []loose {
 		return []loose{{line: v.Line, whole: v}}
 	}
 	l := partsOf(n)
-	if shows := firstNode(l.parts["tag"], l.parts["digest"]); shows != nil && l.parts["repository"] == nil && len(keys) > 0 && imageKey.MatchString(keys[len(keys)-1]) {
+	if shows := firstNode(l.parts["tag"], l.parts["digest"]); shows != nil && l.parts["repository"] == nil && len(keys) > 0 && kustomize.IsImageKey(keys[len(keys)-1]) {
 		l.keys, l.line = keys, shows.Line
 		return []loose{l}
 	}

@@ -28,16 +28,13 @@ func (p *Present) used(going map[stream.Pos]bool) map[stream.Ref]bool {
 
 func (p *Present) usedBut(going map[stream.Pos]bool) map[stream.Ref]bool {
 	used := map[stream.Ref]bool{}
-	for _, f := range p.tip.files() {
-		for _, u := range f.Uses {
-			of := bind(p.settings(), f.Path, u)
-			t := p.tags[of.Ref]
-			if of.Err != nil || t == nil || used[of.Ref] || going[of.Pos()] {
-				continue
-			}
-			if head := imageOf(t.cur.Head()); head != "" && u.Digest() == head {
-				used[of.Ref] = true
-			}
+	for u := range p.tip.eachUse {
+		t := p.tags[u.Ref]
+		if u.Err != nil || t == nil || used[u.Ref] || going[u.Pos()] {
+			continue
+		}
+		if head := imageOf(t.cur.Head()); head != "" && u.Digest() == head {
+			used[u.Ref] = true
 		}
 	}
 	return used
@@ -71,11 +68,9 @@ func (p *Present) looksFor() map[stream.Ref]bool {
 // wanted are the tags that consumers are bound to, and those that short names mean.
 func (p *Present) wanted() map[stream.Ref]bool {
 	wanted := map[stream.Ref]bool{}
-	for _, f := range p.tip.files() {
-		for _, u := range f.Uses {
-			if of := bind(p.settings(), f.Path, u); of.Err == nil && of.Paused == "" {
-				wanted[of.Ref] = true
-			}
+	for u := range p.tip.eachUse {
+		if u.Err == nil && u.Paused == "" {
+			wanted[u.Ref] = true
 		}
 	}
 	if p.tip.Graph == nil {

@@ -53,17 +53,20 @@ func (u *Use) binding() binding {
 	return binding{file: u.File, document: u.Document, path: u.Path, ref: u.Ref}
 }
 
-// uses gives every binding of the view with its effective tag. The effective
+// eachUse gives every binding of the view with its effective tag. The effective
 // namespace is the file's, else the settings' for its path, else the default.
-func (v *View) uses() []Use {
-	var all []Use
+func (v *View) eachUse(yield func(Use) bool) {
 	for _, f := range v.files() {
 		for _, u := range f.Uses {
-			all = append(all, bind(v.Tree.Settings, f.Path, u))
+			if !yield(bind(v.Tree.Settings, f.Path, u)) {
+				return
+			}
 		}
 	}
-	return all
 }
+
+// uses are those of eachUse.
+func (v *View) uses() []Use { return slices.Collect(v.eachUse) }
 
 func (v *View) files() []File {
 	if v == nil {
